@@ -1,0 +1,1 @@
+"""What the user decides: settings, prices, themes, and where they lie."""
