@@ -1,0 +1,77 @@
+"""One engine a project."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from zwarm_tui.core.errors import LockedError
+from zwarm_tui.store.lock import ProjectLock, holder
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / ".zwarm"
+    assert holder(folder) is None
+    first, second = ProjectLock(folder, "engine"), ProjectLock(folder, "demo")
+    first.acquire()
+    about = holder(folder)
+    assert about is not None
+    assert (about["pid"], about["purpose"]) == (os.getpid(), "engine")
+    assert about["since"] > 1e9
+    assert stat.S_IMODE(first.path.stat().st_mode) == 0o600
+    with pytest.raises(LockedError, match=str(os.getpid())):
+        second.acquire()
+    first.release()
+    first.release()
+    assert holder(folder) is None
+    second.acquire()
+    about = holder(folder)
+    assert about is not None
+    assert about["purpose"] == "demo"
+    second.release()
+
+
+def test_the_kernel_lets_it_go_when_its_process_dies(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from zwarm_tui.store.lock import ProjectLock; "
+        "lock = ProjectLock(Path(sys.argv[1]), 'engine'); lock.acquire(); print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        about = holder(tmp_path)
+        assert about is not None
+        assert about["pid"] == process.pid
+        with pytest.raises(LockedError, match=str(process.pid)):
+            ProjectLock(tmp_path, "engine").acquire()
+        process.kill()
+    lock = ProjectLock(tmp_path, "engine")
+    lock.acquire()
+    lock.release()
+
+
+def test_asking_who_holds_it_is_in_nobodys_way(tmp_path: Path) -> None:
+    lock, stop = ProjectLock(tmp_path, "engine"), threading.Event()
+    lock.acquire()
+    lock.release()
+
+    def ask() -> None:
+        while not stop.is_set():
+            holder(tmp_path)
+            stop.wait(0.0005)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        for _ in range(200):
+            lock.acquire()
+            lock.release()
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,74 @@
+"""`ProjectLock`: who runs this project's agents. The kernel lets it go when they die."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from zwarm_tui.core.errors import LockedError
+
+
+class ProjectLock:
+    """A lock on a state folder, held by one process at a time."""
+
+    def __init__(self, folder: Path, purpose: str) -> None:
+        self.path = folder / "lock"
+        self._purpose = purpose
+        self._fd: int | None = None
+
+    def acquire(self) -> None:
+        """Take it; `LockedError` says who holds it."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not _locked(fd):
+            os.close(fd)
+            who = holder(self.path.parent) or {}
+            raise LockedError(
+                f"another zwarm-tui (pid {who.get('pid', 'unknown')}) runs this project's agents: "
+                "this one only reads; end the other to take over"
+            )
+        os.ftruncate(fd, 0)
+        about = {"pid": os.getpid(), "since": time.time(), "purpose": self._purpose}
+        os.write(fd, json.dumps(about).encode())
+        self._fd = fd
+
+    def release(self) -> None:
+        """Let it go. Idempotent."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def holder(folder: Path) -> dict[str, Any] | None:
+    """Who holds the lock ({pid, since, purpose}), or None where nobody does."""
+    try:
+        fd = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two who ask don't see each other
+    except BlockingIOError:
+        try:
+            found = json.loads(os.read(fd, 4096) or b"{}")
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+    finally:
+        os.close(fd)
+    return None
+
+
+def _locked(fd: int) -> bool:
+    """Take the lock. Whoever asks for its `holder` has it for an instant: try again."""
+    for _ in range(5):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.01)
+        else:
+            return True
+    return False
