@@ -1,0 +1,173 @@
+"""Our index: a copy of the user's, brought up to what lies in the work tree.
+
+The user's index says what is tracked (also what an ignore rule names, or what a sparse
+checkout leaves out), and its notes on file times spare git from reading most files. So
+every snapshot begins with a copy of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from zwarm_tui.git.command import attempt, git, joined, names, together
+from zwarm_tui.git.repo import Repo
+
+IGNORED_SHOWN = 50
+"""Ignored paths that a snapshot names; the rest is counted."""
+
+_STATE = "/.zwarm/"
+
+_PLAIN, _LINKED = b"H ", b"H 160000 "
+"""How most entries of an index begin when listed, and those of other repositories."""
+
+# git refuses these names at any depth, each as a failure of the whole command.
+_REFUSED = re.compile(r"(^|/)(\.git|git~[0-9]+)(/|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """Something in the work tree (`path` is relative to its top, a folder ends in "/")
+    whose content a snapshot does not hold."""
+
+    path: str
+    why: str
+    ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """The work tree as git objects: its tree, how many files it holds, what it doesn't."""
+
+    tree: str
+    files: int
+    uncovered: tuple[Uncovered, ...]
+
+
+def seed(repo: Repo) -> None:
+    """Make our index a copy of the user's (none where the user has none yet)."""
+    unlock(repo)
+    copy(repo.git_dir / "index", repo.index)
+
+
+def unlock(repo: Repo) -> None:
+    """Clear the lock on our index that a killed git left: it isn't in use, since only
+    who is alone in the repository uses our index."""
+    repo.index.with_name(repo.index.name + ".lock").unlink(missing_ok=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy an index whole, or remove the target where there is none. The time of the
+    file is part of it: git looks twice at files no older than their index."""
+    fresh = target.with_name(target.name + ".new")
+    try:
+        with source.open("rb") as old, fresh.open("wb") as new:
+            taken = os.fstat(old.fileno())
+            shutil.copyfileobj(old, new, 2**20)
+    except FileNotFoundError:
+        target.unlink(missing_ok=True)
+        return
+    os.utime(fresh, ns=(taken.st_atime_ns, taken.st_mtime_ns))
+    fresh.replace(target)
+
+
+async def capture(repo: Repo, max_untracked_bytes: int) -> Captured:
+    """Bring our index up to the work tree and write it as a tree. `GitError`, often a
+    passing one, where files change while git reads them."""
+    await asyncio.to_thread(seed, repo)
+    listing = ("ls-files", "-z", "--others", "--exclude-standard")
+    others, ignored = await together(
+        git(repo.top, *listing, index=repo.index),
+        git(repo.top, *listing, "--ignored", "--directory", "--no-empty-directory", index=repo.index),
+    )
+    left_out = await asyncio.to_thread(_too_much, repo.top, names(others), max_untracked_bytes)
+    left_out += await _without_commit(repo, [p for p in names(others) if p.endswith("/")])
+    tree, entries = await _add(repo, [u.path for u in left_out])
+    if await _reveal(repo, entries):
+        tree, entries = await _add(repo, [u.path for u in left_out])
+    linked = [os.fsdecode(_path(e)) + "/" for e in entries if e.startswith(_LINKED)]
+    uncovered = [Uncovered(path, "a repository of its own") for path in linked]
+    uncovered += [*left_out, *_shown(names(ignored))]
+    return Captured(tree, len(entries) - len(linked), tuple(uncovered))
+
+
+async def _add(repo: Repo, left_out: list[str]) -> tuple[str, list[bytes]]:
+    """Stage all but some paths; the tree, and what our index now holds, an entry being
+    b"<tag> <mode> <id> <stage>\\t<path>"."""
+    if left_out:
+        paths = joined([":/", *(f":(top,exclude,literal){path.rstrip('/')}" for path in left_out)])
+        chosen = ("--pathspec-from-file=-", "--pathspec-file-nul")
+        await git(repo.top, "add", "--all", "--sparse", *chosen, stdin=paths, index=repo.index)
+    else:
+        await git(repo.top, "add", "--all", "--sparse", index=repo.index)
+    tree, entries = await together(
+        git(repo.top, "write-tree", index=repo.index),
+        git(repo.top, "ls-files", "-z", "--stage", "-v", index=repo.index),
+    )
+    return tree.decode().strip(), entries.split(b"\0")[:-1]
+
+
+async def _reveal(repo: Repo, entries: list[bytes]) -> bool:
+    """Drop the marks by which the user tells git not to look at a file (what an agent
+    wrote there counts); say whether there were any. In a sparse checkout the one kind
+    stands for files that aren't there, and stays."""
+    marked = [entry for entry in entries if not entry.startswith(_PLAIN)]
+    trusted = [_path(entry) for entry in marked if entry[:1].islower()]
+    skipped = [_path(entry) for entry in marked if entry[:1] in b"sS"]
+    if skipped:
+        sparse = await attempt(repo.top, "config", "--type=bool", "core.sparseCheckout")
+        skipped = [] if sparse.out.strip() == b"true" else skipped
+    for option, paths in (("--no-assume-unchanged", trusted), ("--no-skip-worktree", skipped)):
+        if paths:
+            listed = b"".join(path + b"\0" for path in paths)
+            await git(repo.top, "update-index", option, "-z", "--stdin", stdin=listed, index=repo.index)
+    return bool(trusted or skipped)
+
+
+def _too_much(top: Path, untracked: list[str], limit: int) -> list[Uncovered]:
+    """The untracked files that can't or shouldn't be taken."""
+    found = []
+    for path in untracked:
+        try:
+            status = os.lstat(top / path)
+        except OSError:
+            continue  # gone again: then it is not staged either
+        if _REFUSED.search(path) or (path.endswith(".gitmodules") and stat.S_ISLNK(status.st_mode)):
+            found.append(Uncovered(path, "git does not take files of this name"))
+        elif not stat.S_ISREG(status.st_mode):
+            continue
+        elif status.st_size > limit:
+            found.append(Uncovered(path, f"untracked and larger than {limit / 2**20:g} MiB"))
+        elif not os.access(top / path, os.R_OK):
+            found.append(Uncovered(path, "may not be read"))
+    return found
+
+
+async def _without_commit(repo: Repo, nested: list[str]) -> list[Uncovered]:
+    """Repositories inside this one that git can't even take as a link: one of them makes
+    it stage nothing at all."""
+    found = []
+    for path in nested:
+        with contextlib.suppress(OSError):
+            inner = await attempt(repo.top / path, "rev-parse", "--quiet", "--verify", "HEAD")
+            if inner.code:
+                found.append(Uncovered(path, "a repository of its own, without a commit"))
+    return found
+
+
+def _path(entry: bytes) -> bytes:
+    return entry.split(b"\t", 1)[1]
+
+
+def _shown(ignored: list[str]) -> list[Uncovered]:
+    ignored = [path for path in ignored if _STATE not in f"/{path}"]
+    shown = [Uncovered(path, "ignored", ignored=True) for path in ignored[:IGNORED_SHOWN]]
+    if more := len(ignored) - len(shown):
+        shown.append(Uncovered("…", f"{more} more are ignored", ignored=True))
+    return shown
