@@ -1,0 +1,1 @@
+"""Adapters: one module an agent (see `base` for what each must do)."""

@@ -1,0 +1,122 @@
+"""What codex itself recorded of a turn's tokens: its rollout files, one a thread.
+
+They hold a `token_usage_record` for each model response, with an id of its own, and
+outlive a kill of whoever drove codex. So what a dead engine did not get to record can
+be made up for, and whether a response was cut off can be told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zwarm_tui.core.events import Usage
+from zwarm_tui.executors.codex.usage import Tokens
+from zwarm_tui.executors.codex.values import obj, text
+
+_COUNTS = (
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_input_tokens",
+    "output_tokens",
+    "reasoning_output_tokens",
+)
+
+
+@dataclass
+class Turn:
+    """A turn as a rollout has it: its responses by id; `reported` is False where one
+    may have been under way when the file ended."""
+
+    responses: dict[str, Usage] = field(default_factory=dict)
+    reported: bool = False
+
+
+@dataclass
+class Rollout:
+    """One file: its thread, and its own turns in their order. Responses of a sub-agent
+    stand under the turn that the person's message began (`roots`)."""
+
+    thread: str = ""
+    turns: dict[str, Turn] = field(default_factory=dict)
+    roots: dict[str, dict[str, Usage]] = field(default_factory=dict)
+
+
+def read(lines: Iterator[str]) -> Rollout:
+    """Read a rollout. What is not understood (a torn last line) is passed over."""
+    found = Rollout()
+    model: str | None = None
+    current: Turn | None = None
+    calls: set[str] = set()
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        payload = obj(entry, "payload")
+        kind, what = text(entry, "type"), text(payload, "type")
+        if kind == "session_meta":
+            found.thread = text(payload, "id") or found.thread
+        elif kind == "turn_context":
+            model = text(payload, "model") or model
+        elif what == "task_started":
+            current = found.turns.setdefault(text(payload, "turn_id"), Turn())
+            calls.clear()
+        elif kind == "token_usage_record":
+            turn, root = text(payload, "turn_id"), text(payload, "root_turn_id")
+            usage = Tokens.read(payload.get("usage"), _COUNTS)
+            response = text(payload, "response_id") or line
+            made = usage.usage(model, context=usage.input)
+            found.turns.setdefault(turn, Turn()).responses[response] = made
+            found.roots.setdefault(root or turn, {})[response] = made
+            if current is not None:
+                current.reported = True
+        elif kind == "response_item" and current is not None:
+            _call(payload, what, calls, current)
+    return found
+
+
+def _call(payload: dict[str, Any], what: str, calls: set[str], turn: Turn) -> None:
+    """After the last output that a response asked for, the next response begins; not so
+    after what codex puts in the place of one when the turn is aborted."""
+    if what.endswith("_call_output"):
+        calls.discard(text(payload, "call_id"))
+        if not calls and not text(payload, "output").endswith(("aborted by user", "aborted")):
+            turn.reported = False
+    elif what.endswith("_call") and text(payload, "call_id"):
+        calls.add(text(payload, "call_id"))
+
+
+def recent(home: Path, since: float) -> list[Rollout]:
+    """The rollouts below a CODEX_HOME that were written to after `since` (seconds since
+    the epoch), in the order of their names."""
+    found = []
+    for file in sorted((home / "sessions").glob("*/*/*/rollout-*.jsonl")):
+        try:
+            if file.stat().st_mtime >= since:
+                with file.open(encoding="utf-8", errors="replace") as lines:
+                    found.append(read(lines))
+        except OSError:
+            continue  # taken away meanwhile, or not ours to read: what is missing stays unknown
+    return found
+
+
+def spent(rollouts: list[Rollout], thread: str, turn: str | None, known: set[str]) -> Turn | None:
+    """All that a turn of a thread cost, sub-agents included; None where no rollout tells.
+    Without `turn`, its id: the thread's last one, unless that is `known` to be another."""
+    own = [r for r in rollouts if r.thread == thread]
+    if turn is None:
+        last = next((t for r in reversed(own) for t in reversed(r.turns)), None)
+        if last is None or last in known:
+            return None
+        turn = last
+    parts = [r.turns[turn] for r in own if turn in r.turns]
+    if not parts:
+        return None
+    responses: dict[str, Usage] = {}
+    for rollout in rollouts:
+        responses |= rollout.roots.get(turn, {})
+    return Turn(responses, parts[-1].reported)

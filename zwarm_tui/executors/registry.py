@@ -1,0 +1,25 @@
+"""The agents by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zwarm_tui.core.errors import ExecutorError
+from zwarm_tui.executors.base import Executor, ExecutorSettings
+
+NAMES = ("codex", "demo")
+
+
+def create(name: str, *, settings: ExecutorSettings, state_dir: Path) -> Executor:
+    """The adapter of that agent; nothing is started yet. `state_dir` is a private
+    folder for its raw protocol lines. An unknown name raises `ExecutorError`."""
+    # Each agent's modules are imported when it is first wanted.
+    if name == "codex":
+        from zwarm_tui.executors.codex.codex import Codex
+
+        return Codex(settings, state_dir)
+    if name == "demo":
+        from zwarm_tui.executors.demo import DemoExecutor
+
+        return DemoExecutor(settings, state_dir)
+    raise ExecutorError(f"there is no agent '{name}': choose one of {', '.join(NAMES)}")
