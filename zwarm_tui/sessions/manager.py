@@ -1,0 +1,443 @@
+"""`CodexSessionManager`: an agent's sessions, asynchronously, and honestly.
+
+The manager holds what is alive (turns, threads, questions). All that it knows of the
+past it reads from the log, so a session is the same before and after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from zwarm_tui.core import events as e
+from zwarm_tui.core.errors import ConfirmationNeededError, SessionBusyError, StoreError, UsageError
+from zwarm_tui.core.model import SessionStatus, SessionView
+from zwarm_tui.executors.base import Decision, Executor, ExecutorSettings
+from zwarm_tui.executors.registry import NAMES, create
+from zwarm_tui.sessions.binding import Binder
+from zwarm_tui.sessions.recovery import endings
+from zwarm_tui.sessions.roles import Role
+from zwarm_tui.sessions.runner import TurnHook, TurnRunner
+from zwarm_tui.sessions.session import ExecutorSession
+from zwarm_tui.sessions.turn import Turn
+from zwarm_tui.store.log import Store
+from zwarm_tui.store.reader import Reader
+
+
+class CodexSessionManager:
+    """Sessions of a project. `executor` is a name (see `executors.registry`) or an
+    adapter; `events` is called with each record that the manager writes.
+
+    Use it as an async context manager, or call `aclose`.
+    """
+
+    def __init__(
+        self,
+        state_dir: str | Path,
+        *,
+        executor: str | Executor = "codex",
+        default_model: str | None = None,
+        max_concurrent: int = 8,
+        events: Callable[[e.Record], None] | None = None,
+        store: Store | None = None,
+        settings: dict[str, ExecutorSettings] | None = None,
+        thread_settings: dict[str, Any] | None = None,
+        idle_timeout: float = 600.0,
+        simulated: bool = False,
+    ) -> None:
+        if max_concurrent < 1:
+            raise UsageError("max_concurrent must be at least 1")
+        self.state_dir = Path(state_dir)
+        self.store = store or Store.open(self.state_dir / "zwarm.db")
+        self._owns_store = store is None
+        self.reader = Reader(self.store.path)
+        self.default_model = default_model
+        self._settings = settings or {}
+        self._thread_settings = thread_settings or {}
+        self._simulated = simulated
+        self._executors: dict[str, Executor] = {}
+        if isinstance(executor, str):
+            self.default_executor = executor
+        else:
+            self.default_executor = executor.name
+            self._executors[executor.name] = executor
+        self.closed_because = ""
+        """Why nothing new is started, once that is so."""
+        self._beside: set[int] = set()
+        self._questions: dict[str, asyncio.Future[str | None]] = {}
+        self._runner = TurnRunner(
+            self.store, self.reader, max_concurrent=max_concurrent, idle_timeout=idle_timeout, events=events
+        )
+
+    # -- the swarm's place and parts ------------------------------------------------------
+
+    @property
+    def branch(self) -> int:
+        """The branch that new turns belong to (a running turn's tools stay on its own)."""
+        return self._runner.branch
+
+    def move(self, branch: int) -> None:
+        """New turns belong to `branch` from now on; what runs stays where it is."""
+        self._runner.current_branch = branch
+
+    def on_branch(self, branch: int) -> AbstractContextManager[None]:
+        """Within it, `branch` is the current one."""
+        return self._runner.on_branch(branch)
+
+    def set_role(self, name: str, role: Role) -> None:
+        """Say how sessions of a role are run."""
+        self._runner.roles[name] = role
+
+    def set_turn_hook(self, hook: TurnHook) -> None:
+        """Called after each turn, with the session as its branch sees it."""
+        self._runner.on_turn_end = hook
+
+    def allow_beside(self) -> None:
+        """The person wants turns of this branch beside running ones of another,
+        although both write the same checkout."""
+        self._beside.add(self.branch)
+
+    def check_beside(self) -> None:
+        """`ConfirmationNeededError` where an executor's turn of another branch runs, and
+        the person has not allowed that."""
+        roles = self._runner.roles
+        others = [t.session for t in self.running() if t.branch != self.branch and t.session not in roles]
+        if others and self.branch not in self._beside:
+            raise ConfirmationNeededError(
+                f"{', '.join(others)} still runs on another branch, and writes the same checkout: "
+                "wait for it, interrupt it, or confirm that both may write"
+            )
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The names of the agents there are."""
+        return tuple(sorted({*NAMES, *self._executors}))
+
+    def executor(self, name: str) -> Executor:
+        """The adapter of that name, made when first needed."""
+        if name not in self._executors:
+            settings = self._settings.get(name, ExecutorSettings())
+            self._executors[name] = create(name, settings=settings, state_dir=self.state_dir)
+        return self._executors[name]
+
+    def add_executor(self, executor: Executor) -> None:
+        """Make an adapter available under its own name."""
+        self._executors[executor.name] = executor
+
+    # -- reading --------------------------------------------------------------------
+
+    def get_session(self, session_id: str) -> ExecutorSession:
+        """The session with that id or unique prefix, as the current branch sees it."""
+        return self._session(self.reader.find(session_id))
+
+    def list_sessions(self, status: SessionStatus | str | None = None) -> list[ExecutorSession]:
+        """All executors' sessions of the current branch, oldest first."""
+        try:
+            wanted = SessionStatus(status) if status is not None else None
+        except ValueError:
+            raise UsageError(
+                f"no status '{status}': it is one of {', '.join(s.value for s in SessionStatus)}"
+            ) from None
+        views = self.reader.sessions(self.reader.path(self.branch))
+        return [self._wrap(v) for v in views if v.role == "executor" and wanted in (None, v.status)]
+
+    def running(self, branch: int | None = None) -> list[Turn]:
+        """Turns that are queued or run, of one branch or of all."""
+        return [t for t in self._runner.turns.values() if branch in (None, t.branch)]
+
+    # -- starting and talking ---------------------------------------------------------
+
+    async def start_session(
+        self,
+        task: str,
+        *,
+        working_dir: str | Path | None = None,
+        model: str | None = None,
+        executor: str | None = None,
+        origin: str = "person",
+        settings: dict[str, Any] | None = None,
+    ) -> ExecutorSession:
+        """Make a session and queue its first turn; returns at once. `working_dir`
+        defaults to the current folder; `settings` are its thread's own (sandbox,
+        approvals, questions), over those of all sessions."""
+        if not task.strip():
+            raise UsageError("a task needs some words")
+        folder = _folder(working_dir or ".")
+        adapter = self.executor(executor or self.default_executor)
+        self._check_start()
+        session = secrets.token_hex(4)
+        turn = Turn(session, self.branch, 1, task, origin, adapter)
+        settings = {**self._thread_settings, **(settings or {})}
+        self._create(session, task, adapter.name, model or self.default_model, folder, settings)
+        await self._runner.queue(turn)
+        return self._session(session)
+
+    async def send_message(self, session_id: str, message: str, *, origin: str = "person") -> ExecutorSession:
+        """Go on with a session: queues its next turn; `SessionBusyError` while one runs."""
+        if not message.strip():
+            raise UsageError("a message needs some words")
+        session = self.reader.find(session_id)
+        if (session, self.branch) in self._runner.turns:
+            raise SessionBusyError(f"a turn runs on {session}: wait for it, steer it or interrupt it")
+        view = self._runner.view(session)
+        self._check_start(shared=view.role == "executor")
+        turn = Turn(session, self.branch, view.turns + 1, message, origin, self.executor(view.executor))
+        await self._runner.queue(turn)
+        return self._session(session)
+
+    async def steer(self, session_id: str, message: str) -> ExecutorSession:
+        """Put a message into the running turn of an agent that can take it."""
+        turn = self._turn(session_id)
+        if not turn.executor.capabilities.steer:
+            raise UsageError(f"{turn.executor.name} takes no message in mid turn: wait, or interrupt it")
+        assert turn.thread is not None
+        await turn.executor.steer(turn.thread, message)
+        self._runner.record(turn.session, turn.number, e.UserMessage(message, steer=True), branch=turn.branch)
+        await self.store.commit()
+        return self._session(turn.session)
+
+    async def fork_session(
+        self, session_id: str, *, at_turn: int | None = None, working_dir: str | Path | None = None
+    ) -> ExecutorSession:
+        """A new session with this one's thread up to and with turn `at_turn` (the last
+        one that ended by default). It runs nothing until it is spoken to."""
+        view = self._runner.view(self.reader.find(session_id))
+        folder = _folder(working_dir or view.working_dir)
+        adapter, new, path = self.executor(view.executor), secrets.token_hex(4), self.reader.path(self.branch)
+        done = [t for t in self.reader.turns(view.id, path) if t.thread and not t.status.active]
+        source = next((t for t in reversed(done) if at_turn in (None, t.turn)), None)
+        if source is None or source.thread is None:
+            which = "turn that has ended" if at_turn is None else f"ended turn {at_turn}"
+            raise UsageError(f"{view.id} has no {which} to fork at")
+        can = adapter.capabilities.fork
+        if can == "none":
+            raise UsageError(f"{adapter.name} can't fork a thread: delegate a new session instead")
+        if can == "tip" and source != done[-1]:
+            raise UsageError(f"{adapter.name} can fork only at the last turn ({done[-1].turn})")
+        sink = self._runner.sink(new, self.branch, view.role)
+        spec = self._runner.spec(new, view.model, folder, view.role, view.settings)
+        forked = await adapter.fork(
+            source.thread, spec, sink, at_turn=source.native_turn if can == "turn" else None
+        )
+        self._runner.adopt(forked.thread, sink)
+        settings = {**view.settings, "thread": forked.thread, "at_turn": source.turn}
+        if not forked.exact:
+            settings["brief"] = Binder(self.reader, adapter, self._runner.live).brief(view.id, path)
+        self._create(new, view.task, adapter.name, view.model, folder, settings, parent=view.id)
+        await self.store.commit()
+        return self._session(new)
+
+    async def ensure_role_session(
+        self, role: str, *, executor: str, model: str | None, working_dir: Path
+    ) -> None:
+        """The one session of a role exists, with this brain; its id is the role's name."""
+        view = self.reader.session(role, self.reader.path(self.branch))
+        if view is None or (view.executor, view.model) != (executor, model):
+            self._create(role, role, executor, model, working_dir, {}, role=role)
+            await self.store.commit()
+
+    # -- stopping ---------------------------------------------------------------------
+
+    async def interrupt(self, session_id: str, reason: str | None = None) -> None:
+        """Stop the running turn, or take a queued one back; returns when it has ended."""
+        turn = self._turn(session_id, queued=True)
+        await self._runner.stop(turn, "interrupted", reason or "interrupted by the person")
+
+    async def kill_session(self, session_id: str, reason: str | None = None) -> None:
+        """End a session: its turn, and every process that its agent left behind."""
+        await self._end(session_id, reason, hidden=False)
+
+    async def delete_session(self, session_id: str) -> None:
+        """End a session and take it off the lists. The log keeps it: checkpoints may
+        need it, and its costs were spent."""
+        await self._end(session_id, "deleted", hidden=True)
+
+    async def _end(self, session_id: str, reason: str | None, *, hidden: bool) -> None:
+        session = self.reader.find(session_id)
+        turn = self._runner.turns.get((session, self.branch))
+        if turn is not None:
+            await self._runner.stop(turn, "killed", reason or "ended by the person")
+        view = self._runner.view(session)
+        if view.thread is not None:
+            await self.executor(view.executor).end(view.thread)
+            self._runner.forget(view.thread)
+        self._runner.record(session, view.turns, e.SessionEnded(reason, hidden))
+        await self.store.commit()
+
+    # -- waiting and people -----------------------------------------------------------
+
+    async def wait(self, session_id: str, timeout: float | None = None) -> ExecutorSession:
+        """The session when no turn of it runs; `TimeoutError` after `timeout` seconds."""
+        session = self.reader.find(session_id)
+        turn = self._runner.turns.get((session, self.branch))
+        if turn is not None and turn.task is not None:
+            done, _ = await asyncio.wait({turn.task}, timeout=timeout)
+            if not done:
+                raise TimeoutError(f"{session} still runs after {timeout:g} s")
+        return self._session(session)
+
+    async def wait_for_attention(self, timeout: float) -> list[str]:
+        """Ids of the branch's sessions that need attention: at once where some do,
+        else as soon as one does, else [] after `timeout` seconds."""
+        return await self._runner.flagged(timeout)
+
+    def acknowledge(self, session_id: str, *, by: str = "check") -> None:
+        """Clear the session's attention flag: someone looked."""
+        view = self._runner.view(self.reader.find(session_id))
+        if view.needs_attention:
+            self._runner.record(view.id, view.turns, e.Acknowledged(by))
+            self.store.flush()
+
+    async def decide(self, request: str, decision: Decision, message: str = "") -> None:
+        """Decide an approval that an agent waits for."""
+        turn, event = self._request(request)
+        if not isinstance(event, e.ApprovalRequested):
+            raise UsageError(f"{request} is a question: answer it with words")
+        if decision not in event.choices:
+            raise UsageError(f"'{decision}' is not offered here: choose one of {', '.join(event.choices)}")
+        assert turn.thread is not None
+        if (own := self._questions.pop(request, None)) is not None:
+            own.set_result(decision)
+        else:
+            await turn.executor.answer(turn.thread, request, decision, message)
+        await self._resolve(
+            turn,
+            e.ApprovalResolved(
+                request=request, decision=decision, what=event.what, text=event.text, message=message
+            ),
+        )
+
+    async def answer(self, request: str, text: str) -> None:
+        """Answer a question that an agent or the pilot asked."""
+        turn, event = self._request(request)
+        if not isinstance(event, e.QuestionAsked):
+            raise UsageError(f"{request} is an approval: accept or decline it")
+        assert turn.thread is not None
+        if (own := self._questions.pop(request, None)) is not None:
+            own.set_result(text)
+        else:
+            await turn.executor.answer(turn.thread, request, "accept", text)
+        await self._resolve(turn, e.QuestionAnswered(request, event.text, text))
+
+    async def ask(self, session_id: str, request: e.QuestionAsked | e.ApprovalRequested) -> str | None:
+        """Ask the person within a running turn: the answer or the decision, or None
+        if the turn ends first."""
+        turn = self._turn(session_id)
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._questions[request.request] = future
+        self._runner.emit(turn, request)
+        await self._runner.wake()
+        try:
+            return await future
+        finally:
+            self._questions.pop(request.request, None)
+
+    async def _resolve(self, turn: Turn, event: e.ApprovalResolved | e.QuestionAnswered) -> None:
+        turn.heed(event)
+        self._runner.record(turn.session, turn.number, event, branch=turn.branch)
+        if not turn.requests:
+            self._runner.record(turn.session, turn.number, e.Acknowledged("answer"), branch=turn.branch)
+        await self.store.commit()
+
+    def _request(self, request: str) -> tuple[Turn, e.Event]:
+        for turn in self._runner.turns.values():
+            if request in turn.requests:
+                return turn, turn.requests[request]
+        raise UsageError(f"nothing waits for an answer to '{request}' any more")
+
+    # -- leaving and coming back ------------------------------------------------------
+
+    def recover(self) -> list[str]:
+        """Mark turns that a dead engine left unfinished as interrupted. Call it once,
+        before anything runs, by whoever holds the project's lock. Returns their ids."""
+        left = endings(self.reader, self._settings.get("codex", ExecutorSettings()))
+        for turn, events in left:
+            self._runner.record(turn.session, turn.turn, *events, branch=turn.branch)
+        if left:
+            self.store.flush()
+        return [turn.session for turn, _ in left]
+
+    async def rest(self) -> None:
+        """End the agents' processes, where no turn runs; a turn starts them again."""
+        if self.running():
+            return
+        idle = {name: self._executors.pop(name) for name in NAMES if name in self._executors}
+        self._runner.forget_served_by(idle)
+        await asyncio.gather(*(x.aclose() for x in idle.values()))
+
+    async def aclose(self) -> None:
+        """Interrupt what runs (it can be resumed), end every process, close the log."""
+        if self._runner.closing:
+            return
+        await self._runner.close()
+        for question in self._questions.values():
+            question.cancel()
+        await asyncio.gather(*(x.aclose() for x in self._executors.values()))
+        self.reader.close()
+        if self._owns_store:
+            self.store.close()
+
+    async def __aenter__(self) -> CodexSessionManager:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    # -- helpers ----------------------------------------------------------------------
+
+    def _create(
+        self,
+        session: str,
+        task: str,
+        executor: str,
+        model: str | None,
+        folder: Path,
+        settings: dict[str, Any],
+        *,
+        role: str = "executor",
+        parent: str | None = None,
+    ) -> None:
+        created = e.SessionCreated(
+            task=task,
+            executor=executor,
+            model=model,
+            working_dir=str(folder),
+            parent=parent,
+            role=role,
+            simulated=self._simulated or executor == "demo",
+            settings=settings,
+        )
+        self._runner.record(session, 0, created)
+
+    def _check_start(self, *, shared: bool = True) -> None:
+        if self._runner.closing or self.closed_because:
+            raise UsageError(self.closed_because or "zwarm_tui is closing: nothing new is started")
+        if self.store.error:
+            raise StoreError(f"nothing new is started: {self.store.error}")
+        if shared:
+            self.check_beside()
+
+    def _turn(self, session_id: str, *, queued: bool = False) -> Turn:
+        session = self.reader.find(session_id)
+        turn = self._runner.turns.get((session, self.branch))
+        if turn is None or not (queued or turn.thread):
+            raise UsageError(f"no turn runs on {session}")
+        return turn
+
+    def _session(self, session: str) -> ExecutorSession:
+        return self._wrap(self._runner.view(session))
+
+    def _wrap(self, view: SessionView) -> ExecutorSession:
+        path = self.reader.path(self.branch)
+        return ExecutorSession(view, lambda: self.reader.messages(view.id, path))
+
+
+def _folder(path: str | Path) -> Path:
+    folder = Path(path).expanduser().absolute()
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder: name one that exists")
+    return folder

@@ -1,0 +1,73 @@
+"""What a dead engine left: its unfinished turns end as interrupted, and what they cost
+is made up from the agent's own records."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from zwarm_tui.core import events as e
+from zwarm_tui.core.attention import Reason
+from zwarm_tui.core.model import SessionStatus, TurnView
+from zwarm_tui.executors.base import ExecutorSettings
+from zwarm_tui.executors.codex import rollout
+from zwarm_tui.store.reader import Reader
+
+_SLACK = 60.0
+"""Seconds by which a file's time may lie before the turn's (clocks of file systems)."""
+
+
+def endings(reader: Reader, codex: ExecutorSettings) -> list[tuple[TurnView, list[e.Event]]]:
+    """The turns that have no end, and the events that give them one."""
+    left = reader.unfinished()
+    began = [turn.started_at for turn in left if turn.started_at is not None]
+    rollouts = rollout.recent(_home(codex), min(began) - _SLACK) if began and _any_codex(reader, left) else []
+    return [(turn, [*_costs(reader, turn, rollouts), *_end(turn)]) for turn in left]
+
+
+def _end(turn: TurnView) -> list[e.Event]:
+    error = f"interrupted at turn {turn.turn}: zwarm_tui stopped while it ran"
+    return [
+        e.TurnEnded(status="interrupted", error=error),
+        e.AttentionRaised(Reason.INTERRUPTED.value, error),
+    ]
+
+
+def _costs(reader: Reader, turn: TurnView, rollouts: list[rollout.Rollout]) -> list[e.Event]:
+    """What the log lacks of the turn's costs."""
+    if turn.status is SessionStatus.PENDING:
+        return []
+    path = reader.path(turn.branch)
+    known = {t.native_turn for t in reader.turns(turn.session, path) if t.native_turn}
+    told = rollout.spent(rollouts, turn.thread, turn.native_turn, known) if turn.thread else None
+    if told is None:
+        return [e.UsageUnknown("the turn was cut off")]
+    logged = Counter(
+        _counts(record.event)
+        for record in reader.records(turn.session, path, since=turn.queued_seq)
+        if isinstance(record.event, e.Usage) and (record.branch, record.turn) == (turn.branch, turn.turn)
+    )
+    missing: list[e.Event] = []
+    for usage in told.responses.values():
+        if logged[_counts(usage)]:
+            logged[_counts(usage)] -= 1
+        else:
+            missing.append(usage)
+    if not told.reported:
+        missing.append(e.UsageUnknown("the turn was cut off in the middle of a response"))
+    return missing
+
+
+def _counts(usage: e.Usage) -> tuple[int, ...]:
+    return (usage.input, usage.cached, usage.cache_write, usage.output, usage.reasoning)
+
+
+def _any_codex(reader: Reader, turns: list[TurnView]) -> bool:
+    bound = [reader.bound(turn.session, turn.thread) for turn in turns if turn.thread]
+    return any(b is not None and b.executor == "codex" for b in bound)
+
+
+def _home(codex: ExecutorSettings) -> Path:
+    given = codex.env.get("CODEX_HOME") or os.environ.get("CODEX_HOME")
+    return Path(given).expanduser() if given else Path.home() / ".codex"

@@ -1,0 +1,36 @@
+"""What makes a session a pilot: its tools, its prompt, its handler."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from zwarm_tui.executors.base import Approvals, Sandbox, Tool, ToolHandler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """How sessions of a role are run. An executor has none of this; the pilot has
+    tools of ours, a prompt of ours and no shell of its own."""
+
+    instructions: str | None = None
+    tools: tuple[Tool, ...] = ()
+    handler: ToolHandler | None = None
+    tools_only: bool = False
+    sandbox: Sandbox | None = None
+    approvals: Approvals | None = None
+    queued: bool = True
+    """Its turns take a slot of `max_concurrent`. The pilot's don't: it waits for
+    sessions that do."""
+
+    @property
+    def toolset(self) -> str | None:
+        """Hash of tools and prompt: an agent's thread keeps those it was begun with."""
+        if not self.tools:
+            return None
+        shape = [[t.name, t.description, t.schema] for t in self.tools]
+        return hashlib.sha256(json.dumps([shape, self.instructions]).encode()).hexdigest()[:16]
+
+
+EXECUTOR = Role()

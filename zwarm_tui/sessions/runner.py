@@ -1,0 +1,318 @@
+"""Runs turns: the queue, the thread that serves each, its end, and its silence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from zwarm_tui.core import events as e
+from zwarm_tui.core.attention import Reason
+from zwarm_tui.core.errors import ExecutorError, StoreError, UsageError
+from zwarm_tui.core.model import SessionView
+from zwarm_tui.executors.base import ThreadSpec
+from zwarm_tui.sessions.binding import Binder
+from zwarm_tui.sessions.roles import EXECUTOR, Role
+from zwarm_tui.sessions.turn import ThreadSink, Turn
+from zwarm_tui.store.log import Store
+from zwarm_tui.store.reader import Reader
+
+STOP_GRACE = 8.0
+"""Seconds an agent has to end an interrupted turn by itself before it is ended."""
+
+TurnHook = Callable[[SessionView, Turn], Awaitable[None]]
+
+
+class TurnRunner:
+    """All turns that are queued or run, of every session and branch."""
+
+    def __init__(
+        self,
+        store: Store,
+        reader: Reader,
+        *,
+        max_concurrent: int,
+        idle_timeout: float,
+        events: Callable[[e.Record], None] | None,
+    ) -> None:
+        self.store, self.reader = store, reader
+        self.idle_timeout = idle_timeout
+        self.roles: dict[str, Role] = {"executor": EXECUTOR}
+        self.turns: dict[tuple[str, int], Turn] = {}
+        self.live: set[str] = set()
+        """Threads that this process has live."""
+        self.on_turn_end: TurnHook | None = None
+        self.closing = False
+        self._events = events
+        self._slots = asyncio.Semaphore(max_concurrent)
+        self._sinks: dict[str, ThreadSink] = {}
+        self._wake = asyncio.Condition()
+        self._watch: asyncio.Task[None] | None = None
+        self._branch: ContextVar[int | None] = ContextVar("branch", default=None)
+        self.current_branch = reader.position().branch
+
+    # -- the branch -----------------------------------------------------------------
+
+    @property
+    def branch(self) -> int:
+        """The branch that new turns belong to (a running turn's tools stay on its own)."""
+        return self._branch.get() or self.current_branch
+
+    @contextlib.contextmanager
+    def on_branch(self, branch: int) -> Iterator[None]:
+        """Within it, `branch` is the current one."""
+        token = self._branch.set(branch)
+        try:
+            yield
+        finally:
+            self._branch.reset(token)
+
+    # -- the log --------------------------------------------------------------------
+
+    def write(self, record: e.Record) -> None:
+        self.store.append(record)
+        if self._events is not None:
+            self._events(record)
+
+    def record(self, session: str, turn: int, *events: e.Event, branch: int | None = None) -> None:
+        """Append events of a session, in this order."""
+        for event in events:
+            self.write(e.Record(event, session, branch or self.branch, turn, time.time()))
+
+    def view(self, session: str, branch: int | None = None) -> SessionView:
+        """The session as a branch (the current one) sees it."""
+        view = self.reader.session(session, self.reader.path(branch or self.branch))
+        if view is None:
+            raise UsageError(f"session {session} is not on this branch: go to the one that it is on")
+        return view
+
+    # -- a turn's life ----------------------------------------------------------------
+
+    async def queue(self, turn: Turn) -> None:
+        """Take a turn in; returns when that is in the log."""
+        self.turns[turn.key] = turn
+        self.record(turn.session, turn.number, e.UserMessage(turn.text, turn.origin), branch=turn.branch)
+        try:
+            await self.store.commit()
+        except StoreError as error:
+            del self.turns[turn.key]
+            refused = e.TurnEnded(status="failed", error=f"not begun: {error}")
+            self.record(turn.session, turn.number, refused, branch=turn.branch)
+            raise
+        turn.task = asyncio.create_task(self._run(turn), name=f"turn {turn.session}/{turn.number}")
+        await asyncio.sleep(0)  # let it begin: a task cancelled before that would never end its turn
+        if self._watch is None and self.idle_timeout > 0:
+            self._watch = asyncio.create_task(self._watch_silence(), name="idle watch")
+
+    async def _run(self, turn: Turn) -> None:
+        try:
+            view = self.view(turn.session, turn.branch)
+            role = self.roles[view.role]
+            async with self._slot(role):
+                turn.running = True
+                ended = await self._serve(turn, view, role)
+        except asyncio.CancelledError:
+            ended = e.TurnEnded(status=turn.stop or "interrupted", error=turn.why or "cancelled")
+        except ExecutorError as error:
+            ended = e.TurnEnded(status="failed", error=str(error))
+        except Exception as error:  # an adapter's bug ends this turn, not the swarm
+            ended = e.TurnEnded(
+                status="failed",
+                error=f"{type(error).__name__}: {error} (a bug in zwarm_tui: please report it)",
+            )
+        await self._finish(turn, ended)
+
+    @contextlib.asynccontextmanager
+    async def _slot(self, role: Role) -> AsyncIterator[None]:
+        if not role.queued:
+            yield
+            return
+        async with self._slots:
+            yield
+
+    async def _serve(self, turn: Turn, view: SessionView, role: Role) -> e.TurnEnded:
+        sink = self.sink(turn.session, turn.branch, view.role)
+        sink.begin(turn)
+        spec = self.spec(turn.session, view.model, Path(view.working_dir), view.role, view.settings)
+        bound = await Binder(self.reader, turn.executor, self.live).bind(
+            view, turn.branch, self.reader.path(turn.branch), turn.text, spec, sink, role.toolset
+        )
+        sink = self.adopt(bound.thread, sink)
+        sink.begin(turn)
+        sink.write(bound.event)
+        sink.write(e.TurnStarted())
+        # What a turn costs is found again by its thread: that has to be known before.
+        await self.store.commit()
+        turn.thread = bound.thread
+        return await turn.executor.run_turn(bound.thread, bound.text)
+
+    async def _finish(self, turn: Turn, ended: e.TurnEnded) -> None:
+        if turn.stop and ended.status in ("interrupted", "failed"):
+            ended = e.TurnEnded(
+                status=turn.stop,
+                turn_id=ended.turn_id,
+                error=turn.why if ended.status == "interrupted" else ended.error or turn.why,
+                exit_code=ended.exit_code,
+                stderr=ended.stderr,
+            )
+        closing: list[e.Event] = [_withdrawn(request, event) for request, event in turn.requests.items()]
+        turn.requests.clear()
+        closing.append(ended)
+        reason = {"completed": Reason.COMPLETED, "failed": Reason.FAILED}.get(ended.status)
+        if reason is not None:
+            closing.append(e.AttentionRaised(reason.value, ended.error or ""))
+        self.record(turn.session, turn.number, *closing, branch=turn.branch)
+        with contextlib.suppress(StoreError):  # it is kept in memory, and `store.error` is shown
+            await self.store.commit()
+        self.turns.pop(turn.key, None)
+        if turn.thread in self._sinks:
+            self._sinks[turn.thread].turn = None
+        await self.wake()
+        if self.on_turn_end is not None and not self.closing and self.store.error is None:
+            await self.on_turn_end(self.view(turn.session, turn.branch), turn)
+
+    async def stop(self, turn: Turn, status: str, why: str) -> None:
+        """End a turn with `status`: politely, then by ending what serves it."""
+        turn.stop, turn.why = status, why
+        task = turn.task
+        assert task is not None
+        if turn.thread is None:
+            task.cancel()
+        else:
+            until = time.monotonic() + STOP_GRACE
+            while not task.done() and time.monotonic() < until:
+                try:
+                    await turn.executor.interrupt(turn.thread)
+                    await asyncio.wait({task}, timeout=until - time.monotonic())
+                except ExecutorError:  # its agent is only just starting on it: ask again
+                    await asyncio.wait({task}, timeout=0.05)
+            if not task.done():
+                await turn.executor.end(turn.thread)
+                self.forget(turn.thread)
+                done, _ = await asyncio.wait({task}, timeout=STOP_GRACE)
+                if not done:
+                    task.cancel()
+        await asyncio.wait({task})
+
+    # -- threads ----------------------------------------------------------------------
+
+    def spec(
+        self, session: str, model: str | None, folder: Path, role_name: str, settings: dict[str, Any]
+    ) -> ThreadSpec:
+        """All that a thread of this session needs, on every start, resume and fork."""
+        role = self.roles[role_name]
+        return ThreadSpec(
+            session=session,
+            cwd=str(folder),
+            model=model,
+            sandbox=role.sandbox or settings.get("sandbox", "workspace-write"),
+            approvals=role.approvals or settings.get("approvals", "on-request"),
+            questions=settings.get("questions", True),
+            instructions=role.instructions,
+            tools=role.tools,
+            tools_only=role.tools_only,
+        )
+
+    def sink(self, session: str, branch: int, role: str) -> ThreadSink:
+        """A sink for a thread-to-be; its tools act on the thread's own branch."""
+        handler = self.roles[role].handler
+        if handler is None:
+            return ThreadSink(session, branch, self.write, None)
+
+        async def on_own_branch(name: str, arguments: dict[str, Any]) -> tuple[str, bool]:
+            with self.on_branch(branch):
+                return await handler(name, arguments)
+
+        return ThreadSink(session, branch, self.write, on_own_branch)
+
+    def adopt(self, thread: str, sink: ThreadSink) -> ThreadSink:
+        """A thread keeps the sink that it was made live with."""
+        self.live.add(thread)
+        return self._sinks.setdefault(thread, sink)
+
+    def forget(self, thread: str) -> None:
+        """A thread is no longer live: its next turn resumes it, with a sink of its own."""
+        self.live.discard(thread)
+        self._sinks.pop(thread, None)
+
+    def forget_served_by(self, executors: Collection[str]) -> None:
+        """The same for all threads of these executors."""
+        for thread, sink in list(self._sinks.items()):
+            bound = self.reader.bound(sink.session, thread)
+            name = bound.executor if bound else self.view(sink.session, sink.branch).executor
+            if name in executors:
+                self.forget(thread)
+
+    def emit(self, turn: Turn, event: e.Event) -> None:
+        """Add an event of ours to a running turn."""
+        assert turn.thread is not None
+        self._sinks[turn.thread].emit(event)
+
+    # -- waiting and silence ----------------------------------------------------------
+
+    async def wake(self) -> None:
+        """Tell those who wait for attention to look again."""
+        async with self._wake:
+            self._wake.notify_all()
+
+    async def flagged(self, timeout: float) -> list[str]:
+        """Executors' sessions of this branch that need attention: at once where some
+        do, else as soon as one does, else [] after `timeout` seconds."""
+        branch = self.branch
+
+        def now() -> list[str]:
+            views = self.reader.sessions(self.reader.path(branch))
+            return [v.id for v in views if v.needs_attention and v.role == "executor"]
+
+        try:
+            async with asyncio.timeout(timeout), self._wake:
+                while not (ids := now()):
+                    await self._wake.wait()
+                return ids
+        except TimeoutError:
+            return []
+
+    async def _watch_silence(self) -> None:
+        tick = min(1.0, self.idle_timeout / 4)
+        stopping: set[asyncio.Task[None]] = set()
+        while True:
+            await asyncio.sleep(tick)
+            now = time.monotonic()
+            for turn in [t for t in self.turns.values() if t.thread and not t.stop and not t.waiting]:
+                silent = now - turn.heard
+                if silent >= self.idle_timeout / 2 and not turn.flagged:
+                    turn.flagged = True
+                    note = e.AttentionRaised(Reason.SILENT.value, f"no sign of life for {silent:.0f} s")
+                    self.record(turn.session, turn.number, note, branch=turn.branch)
+                    await self.store.commit()
+                    await self.wake()
+                if silent >= self.idle_timeout and not turn.patient:
+                    why = (
+                        f"no event for {silent:.0f} s: interrupted by idle_timeout = {self.idle_timeout:g} "
+                        "(config.toml); say something to go on"
+                    )
+                    task = asyncio.create_task(self.stop(turn, "interrupted", why))
+                    stopping.add(task)
+                    task.add_done_callback(stopping.discard)
+
+    async def close(self) -> None:
+        """Interrupt all turns; they can be resumed."""
+        self.closing = True
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait({self._watch})
+        why = "zwarm_tui was quit while this turn ran"
+        await asyncio.gather(*(self.stop(t, "interrupted", why) for t in list(self.turns.values())))
+
+
+def _withdrawn(request: str, event: e.Event) -> e.Event:
+    """The end of a request whose turn ended first."""
+    if isinstance(event, e.ApprovalRequested):
+        return e.ApprovalResolved(
+            request=request, decision="withdrawn", by="engine", what=event.what, text=event.text
+        )
+    return e.QuestionAnswered(request, getattr(event, "text", ""), None, "engine")

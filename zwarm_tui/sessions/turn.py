@@ -1,0 +1,103 @@
+"""One turn while it is alive: its sink, its open requests, its silence."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from zwarm_tui.core import events as e
+from zwarm_tui.core.attention import Reason
+from zwarm_tui.executors.base import Executor, ToolHandler
+
+Write = Callable[[e.Record], None]
+
+_BUSY_STARTS = ("command.started", "tool.started")
+_BUSY_ENDS = ("command", "tool")
+
+
+@dataclass
+class Turn:
+    """A queued or running turn. `thread` is set once one serves it."""
+
+    session: str
+    branch: int
+    number: int
+    text: str
+    origin: str
+    executor: Executor
+    thread: str | None = None
+    running: bool = False
+    stop: str | None = None
+    """The status it shall end with, once someone decided to stop it."""
+    why: str | None = None
+    flagged: bool = False
+    patient: bool = False
+    """Its caller decides how long it may be silent, not the manager's idle_timeout."""
+    heard: float = field(default_factory=time.monotonic)
+    busy: set[str] = field(default_factory=set)
+    requests: dict[str, e.Event] = field(default_factory=dict)
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.session, self.branch)
+
+    @property
+    def waiting(self) -> bool:
+        """Silence is in order: a command or a tool runs, or a person is asked."""
+        return bool(self.busy or self.requests)
+
+    def heed(self, event: e.Event) -> None:
+        """Keep account of what the turn is busy with."""
+        self.heard, self.flagged = time.monotonic(), False
+        item = getattr(event, "item", "")
+        if event.kind in _BUSY_STARTS:
+            self.busy.add(item)
+        elif event.kind in _BUSY_ENDS:
+            self.busy.discard(item)
+        elif isinstance(event, (e.ApprovalRequested, e.QuestionAsked)):
+            self.requests[event.request] = event
+        elif isinstance(event, (e.ApprovalResolved, e.QuestionAnswered)):
+            self.requests.pop(event.request, None)
+
+
+class ThreadSink:
+    """Takes one thread's events, in its turns and between them, to the log."""
+
+    def __init__(self, session: str, branch: int, write: Write, handler: ToolHandler | None) -> None:
+        self.session, self.branch = session, branch
+        self.number = 0
+        self.turn: Turn | None = None
+        self._write = write
+        self._handler = handler
+
+    def begin(self, turn: Turn) -> None:
+        self.turn, self.number = turn, turn.number
+
+    def emit(self, event: e.Event) -> None:
+        if isinstance(event, e.TurnEnded):
+            return  # the terminal fact is what `run_turn` returns, once
+        if self.turn is not None:
+            self.turn.heed(event)
+        self.write(event)
+        if isinstance(event, e.ApprovalRequested):
+            self.write(e.AttentionRaised(Reason.APPROVAL.value, first_line(event.text)))
+        elif isinstance(event, e.QuestionAsked):
+            self.write(e.AttentionRaised(Reason.QUESTION.value, first_line(event.text)))
+
+    def write(self, event: e.Event) -> None:
+        self._write(e.Record(event, self.session, self.branch, self.number, time.time()))
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> tuple[str, bool]:
+        if self._handler is None:
+            return f"there is no tool '{name}' here", False
+        return await self._handler(name, arguments)
+
+
+def first_line(text: str, width: int = 120) -> str:
+    """The first line of a text that says anything, cut to `width` characters."""
+    line = next((s for s in (part.strip() for part in text.splitlines()) if s), "")
+    return line if len(line) <= width else line[: width - 1] + "…"
