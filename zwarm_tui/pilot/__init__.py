@@ -1,0 +1,1 @@
+"""The pilot: an LLM that delegates."""

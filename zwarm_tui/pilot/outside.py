@@ -1,0 +1,113 @@
+"""The nine tools for an agent outside of zwarm_tui (over MCP). It stands in for the
+pilot: its calls are shown in the pilot's transcript."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from zwarm_tui.config.settings import Settings
+from zwarm_tui.core import events as e
+from zwarm_tui.core.errors import ExecutorError, UsageError
+from zwarm_tui.executors.base import ExecutorSettings
+from zwarm_tui.pilot.pilot import PILOT, ScreenHuman
+from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.timeline import Timeline
+from zwarm_tui.tools.delegation import DelegationTools
+from zwarm_tui.tools.schema import handler
+
+_BEGIN = ("delegate", "converse")
+"""Tools that begin turns: where the position is in the past, they begin a branch too."""
+
+
+class OutsideTools:
+    """One for all agents outside."""
+
+    def __init__(
+        self, sessions: CodexSessionManager, timeline: Timeline, settings: Settings, *, project: Path
+    ) -> None:
+        self._sessions, self._timeline, self._project = sessions, timeline, project
+        tools = DelegationTools(
+            sessions,
+            working_dir=project,
+            human=_Human(sessions),
+            bash=settings.pilot.bash,
+            codex=_codex(settings),
+        )
+        self._handler = handler(tools)
+
+    async def call(
+        self, name: str, arguments: dict[str, Any], *, branch: str | None, thread: str | None
+    ) -> tuple[str, bool]:
+        """Run a tool: (JSON for the model, success). `UsageError`: no such branch."""
+        here = await self._branch(name, branch, thread)
+        with self._sessions.on_branch(here):
+            if self._sessions.reader.session(PILOT, self._sessions.reader.path(here)) is None:
+                executor = self._sessions.default_executor
+                await self._sessions.ensure_role_session(
+                    PILOT, executor=executor, model=None, working_dir=self._project
+                )
+            item, began = f"outside-{secrets.token_hex(4)}", time.monotonic()
+            await self._show(here, e.ToolStarted(item, name, arguments))
+            text, ok = "", False
+            try:
+                text, ok = await self._handler(name, arguments)
+            finally:
+                seconds = round(time.monotonic() - began, 3)
+                done = e.ToolDone(
+                    item=item, tool=name, arguments=arguments, result=text, ok=ok, seconds=seconds
+                )
+                await self._show(here, done)
+            return text, ok
+
+    async def _branch(self, tool: str, name: str | None, thread: str | None) -> int:
+        reader = self._sessions.reader
+        if name is not None:
+            found = next((b.id for b in reader.branches() if b.name == name), None)
+            if found is None:
+                raise UsageError(f"no branch '{name}' (zwarm-tui checkpoints shows them)")
+            return found
+        if thread is not None:
+            of = next((t.branch for t in self._sessions.running() if t.thread == thread), None)
+            if of is None:
+                raise UsageError(f"no turn runs on the pilot's thread '{thread}'")
+            return of
+        return await self._timeline.settle() if tool in _BEGIN else reader.position().branch
+
+    async def _show(self, branch: int, event: e.Event) -> None:
+        turns = self._sessions.reader.turns(PILOT, self._sessions.reader.path(branch))
+        turn = turns[-1].turn if turns else 0
+        await self._sessions.store.commit(e.Record(event, PILOT, branch, turn, time.time()))
+
+
+class _Human(ScreenHuman):
+    """Can be told at any time, and asked while a turn of the pilot runs."""
+
+    async def ask(self, question: str) -> str | None:
+        self._check()
+        return await super().ask(question)
+
+    async def allow(self, command: str, cwd: Path) -> bool:
+        self._check()
+        return await super().allow(command, cwd)
+
+    def _check(self) -> None:
+        branch = self._sessions.branch
+        if not any(t.session == PILOT and t.branch == branch and t.thread for t in self._sessions.running()):
+            raise UsageError(
+                "no turn of the pilot runs that could ask: ask your own person, or decide by yourself"
+            )
+
+
+def _codex(settings: Settings) -> Path | None:
+    """The codex binary, whose sandbox the tool `bash` uses."""
+    from zwarm_tui.executors.codex.find import locate
+    from zwarm_tui.executors.codex.server import environment
+
+    own = ExecutorSettings(settings.codex.path, dict(settings.codex.env), settings.codex.args)
+    try:
+        return Path(locate(settings.codex.path, environment(own)))
+    except ExecutorError:
+        return None

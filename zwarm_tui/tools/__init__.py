@@ -1,0 +1,1 @@
+"""The nine tools with which a pilot, or any agent, drives the swarm."""
