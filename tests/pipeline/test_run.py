@@ -1,0 +1,451 @@
+"""Whole runs on the demo agent: real child processes, the real log, real gates."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.pipeline.conftest import logged
+from zwarm_tui.core import events as e
+from zwarm_tui.core.errors import ProviderMismatchError, UsageError
+from zwarm_tui.core.model import SessionStatus
+from zwarm_tui.pipeline import (
+    AgentReviewer,
+    AgentSessionConfig,
+    AgentSessionInput,
+    AgentSessionRunner,
+    CommandGate,
+    EventSink,
+    HumanReviewer,
+    RetryConfig,
+    ReviewFinding,
+    ReviewRequest,
+    ReviewResult,
+    SessionConfiguration,
+    SessionPrompts,
+    runner,
+)
+from zwarm_tui.sessions import CodexSessionManager
+
+QUICK = RetryConfig(2, (0.0,), "go on with {issue_id}\n@say Went on.")
+# A gate's output stands in the prompt of the retry: there the scripted agent finds what to do.
+
+
+def work(folder: Path, prompt: str, **more: object) -> AgentSessionInput:
+    return AgentSessionInput(issue_id="i-7", prompt=prompt, working_dir=folder, **more)  # type: ignore[arg-type]
+
+
+async def passes(request: ReviewRequest) -> ReviewResult:
+    return ReviewResult(True)
+
+
+def test_the_runner_only_orchestrates() -> None:
+    source = inspect.getsource(runner)
+    assert "asyncio.sleep" not in source
+    assert "backoff" not in source
+
+
+async def test_a_run_that_passes_at_once(sessions: CodexSessionManager, folder: Path) -> None:
+    done = await AgentSessionRunner(sessions).run_session(work(folder, "@say All done."))
+    assert done.success
+    assert done.summary == "All done."
+    assert (done.gate_attempts, done.review_attempts, done.interrupted) == (1, 0, False)
+    assert done.log_path == sessions.store.path
+    assert done.duration_seconds > 0
+    assert sessions.get_session(done.session_id or "").status is SessionStatus.COMPLETED
+
+
+async def test_a_gate_that_fails_twice_and_passes_the_third_time(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    gate = CommandGate(
+        name="count",
+        command="echo '@run echo fixed >> fixes'; echo to stderr >&2; test $(wc -l < fixes) -ge 2",
+    )
+    done = await AgentSessionRunner(sessions, gates=[gate]).run_session(work(folder, "@write fixes"))
+    assert done.success
+    assert done.gate_attempts == 3
+    assert "attempt 3/3" in (done.resolution or "")
+    gates = logged(sessions, done.session_id, e.GateDone)
+    assert [(g.passed, g.exit_code, g.attempt, g.attempts) for g in gates] == [  # type: ignore[attr-defined]
+        (False, 1, 1, 3),
+        (False, 1, 2, 3),
+        (True, 0, 3, 3),
+    ]
+    assert all("to stderr" in g.output and g.seconds > 0 for g in gates)  # type: ignore[attr-defined]
+    started = logged(sessions, done.session_id, e.GateStarted)
+    assert [s.item for s in started] == [g.item for g in gates]  # type: ignore[attr-defined]
+    retries = logged(sessions, done.session_id, e.RetryScheduled)
+    assert [(r.what, r.attempt, r.attempts) for r in retries] == [("gate", 2, 3), ("gate", 3, 3)]  # type: ignore[attr-defined]
+    prompts = [m.text for m in logged(sessions, done.session_id, e.UserMessage)]  # type: ignore[attr-defined]
+    assert "attempt 2/3" in prompts[1]
+    assert "attempt 3/3" in prompts[2]
+    assert "1. count: " in prompts[1]
+    assert "exit status 1" in prompts[1]
+
+
+async def test_every_gate_runs_and_the_retry_lists_all_that_failed(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    gates = [
+        CommandGate(name="lint", command="echo bad style; exit 2"),
+        CommandGate(name="types", command="true"),
+        CommandGate(name="tests", command="echo two tests failed; exit 1"),
+    ]
+    config = AgentSessionConfig(max_gate_retries=2)
+    done = await AgentSessionRunner(sessions, config, gates=gates).run_session(work(folder, "@write a.txt 1"))
+    assert not done.success
+    prompt = logged(sessions, done.session_id, e.UserMessage)[1].text  # type: ignore[attr-defined]
+    assert "1. lint: " in prompt
+    assert "bad style" in prompt
+    assert "2. tests: " in prompt
+    assert "two tests failed" in prompt
+    assert "types" not in prompt
+    session = sessions.get_session(done.session_id or "")
+    assert session.attention_reason == "failed"  # F15: a failure is never quiet
+
+
+async def test_nothing_changed_since_the_gate_failed(sessions: CodexSessionManager, folder: Path) -> None:
+    gate = CommandGate(name="tests", command="echo @say No.; false")
+    done = await AgentSessionRunner(sessions, gates=[gate]).run_session(work(folder, "@write a.txt 1"))
+    assert not done.success
+    assert done.gate_attempts == 2
+    assert "nothing changed" in (done.resolution or "")
+
+
+async def test_a_gate_that_hangs_is_ended_with_all_it_started(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    gate = CommandGate(name="slow", command="echo before; sleep 987 & sleep 987", timeout=0.5)
+    config = AgentSessionConfig(max_gate_retries=1)
+    done = await AgentSessionRunner(sessions, config, gates=[gate]).run_session(work(folder, "@say Hm."))
+    (evidence,) = logged(sessions, done.session_id, e.GateDone)
+    assert evidence.error == "timed out: timeout = 0.5 s"  # type: ignore[attr-defined]
+    assert evidence.exit_code is None  # type: ignore[attr-defined]
+    assert "before" in evidence.output  # type: ignore[attr-defined]
+    assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "987"]]
+
+
+async def test_the_output_of_a_gate_is_capped(sessions: CodexSessionManager, folder: Path) -> None:
+    gate = CommandGate(name="loud", command="seq 1 200000; exit 1")
+    config = AgentSessionConfig(max_gate_retries=2)
+    done = await AgentSessionRunner(sessions, config, gates=[gate]).run_session(work(folder, "@write a 1"))
+    first, *_ = logged(sessions, done.session_id, e.GateDone)
+    assert len(first.output) < 70_000  # type: ignore[attr-defined]
+    prompt = logged(sessions, done.session_id, e.UserMessage)[1].text  # type: ignore[attr-defined]
+    assert len(prompt) < 6_000
+    assert "200000" in prompt
+
+
+def reviewer(sessions: CodexSessionManager, *answers: str) -> AgentReviewer:
+    """A reviewer whose scripted agent says these, one a review."""
+    said = iter(answers)
+
+    class Scripted(AgentReviewer):
+        async def review(self, request: ReviewRequest) -> ReviewResult:
+            self.prompts = SessionPrompts(
+                review="{issue_id}\n@say " + next(said).replace("{", "{{").replace("}", "}}")
+            )
+            return await super().review(request)
+
+    return Scripted(sessions=sessions)
+
+
+P1 = """{"findings": [{"priority": 1, "title": "No tests", "file": "a.py", "line": 3,
+ "body": "Add some.\\\\n@write tests.txt yes"}]}""".replace("\n", "")
+P3 = '{"findings": [{"priority": "P3", "title": "A name"}]}'
+
+
+async def test_a_blocking_finding_is_sent_back_and_fixed(sessions: CodexSessionManager, folder: Path) -> None:
+    run = AgentSessionRunner(sessions, reviewer=reviewer(sessions, P1, P3))
+    done = await run.run_session(work(folder, "@write a.py 1"))
+    assert done.success
+    assert done.review_attempts == 2
+    assert done.low_priority_review_issues == [ReviewFinding(3, "A name")]
+    reviews = logged(sessions, done.session_id, e.ReviewDone)
+    assert [(r.passed, r.attempt, r.attempts) for r in reviews] == [(False, 1, 3), (True, 2, 3)]  # type: ignore[attr-defined]
+    assert reviews[0].findings[0].line == 3  # type: ignore[attr-defined]
+    prompt = logged(sessions, done.session_id, e.UserMessage)[1].text  # type: ignore[attr-defined]
+    assert "attempt 2/3" in prompt
+    assert "[P1] No tests (a.py:3)" in prompt
+    assert (folder / "tests.txt").read_text() == "yes"
+
+
+async def test_a_reviewer_that_answers_no_json_is_asked_again(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    run = AgentSessionRunner(sessions, reviewer=reviewer(sessions, "Looks good to me!", '{"findings": []}'))
+    done = await run.run_session(work(folder, "@write a.py 1"))
+    assert done.success
+    assert done.review_attempts == 2
+    assert len(logged(sessions, done.session_id, e.UserMessage)) == 1  # the agent was not disturbed
+    first, second = logged(sessions, done.session_id, e.ReviewDone)
+    assert not first.passed  # type: ignore[attr-defined]
+    assert "Looks good to me!" in first.error  # type: ignore[attr-defined]
+    assert second.passed  # type: ignore[attr-defined]
+
+
+async def test_a_reviewer_that_never_answers_json_is_no_pass(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    run = AgentSessionRunner(
+        sessions, reviewer=reviewer(sessions, "a", '{"findings": 3}', '{"findings": [{}]}')
+    )
+    done = await run.run_session(work(folder, "@write a.py 1"))
+    assert not done.success
+    assert done.review_attempts == 3
+    assert "no verdict" in (done.resolution or "")
+
+
+async def test_a_reviewer_that_fails_or_is_silent_is_no_pass(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    silent = AgentReviewer(sessions=sessions, timeout=0.5, prompts=SessionPrompts(review="@hang"))
+    config = AgentSessionConfig(max_review_retries=1)
+    done = await AgentSessionRunner(sessions, config, reviewer=silent).run_session(work(folder, "@say x"))
+    assert not done.success
+    assert "timeout = 0.5 s" in (done.resolution or "")
+    assert not sessions.running()
+    missing = AgentReviewer(sessions=sessions, executor="nobody")
+    done = await AgentSessionRunner(sessions, reviewer=missing).run_session(work(folder, "@say x"))
+    assert not done.success
+    assert done.review_attempts == 1  # fatal: nothing is tried again
+    assert "nobody" in (done.resolution or "")
+
+
+async def test_nothing_changed_since_the_review(sessions: CodexSessionManager, folder: Path) -> None:
+    stubborn = P1.replace("@write tests.txt yes", "@say No.")
+    run = AgentSessionRunner(sessions, reviewer=reviewer(sessions, stubborn))
+    done = await run.run_session(work(folder, "@write a.py 1"))
+    assert not done.success
+    assert "nothing changed" in (done.resolution or "")
+    assert len(logged(sessions, done.session_id, e.ReviewDone)) == 1
+
+
+async def test_the_person_reviews(sessions: CodexSessionManager, folder: Path) -> None:
+    asked: list[ReviewRequest] = []
+
+    async def ask(request: ReviewRequest) -> ReviewResult:
+        asked.append(request)
+        return ReviewResult(True)
+
+    done = await AgentSessionRunner(sessions, reviewer=HumanReviewer(ask)).run_session(
+        work(folder, "@write a.py 1", issue_description="Make a.py")
+    )
+    assert done.success
+    assert asked[0].task == "Make a.py"
+    assert asked[0].session_id == done.session_id
+    assert "a.py" in asked[0].diff
+    (review,) = logged(sessions, done.session_id, e.ReviewDone)
+    assert review.reviewer == "you"  # type: ignore[attr-defined]
+
+
+async def test_a_reviewer_that_returns_something_else_is_a_bug(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    async def ask(request: ReviewRequest) -> ReviewResult:
+        return True  # type: ignore[return-value]
+
+    with pytest.raises(TypeError, match="ReviewResult"):
+        await AgentSessionRunner(sessions, reviewer=HumanReviewer(ask)).run_session(work(folder, "@say x"))
+
+
+async def test_a_silent_agent_is_resumed(sessions: CodexSessionManager, folder: Path) -> None:
+    config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=0.5)
+    done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@run echo a >> a.txt\n@hang"))
+    assert done.success
+    assert done.summary == "Went on."
+    assert (folder / "a.txt").read_text() == "a\n"  # nothing was done twice
+    session = sessions.get_session(done.session_id or "")
+    assert session.view.turns == 2
+    assert len(sessions.list_sessions()) == 1
+    (retry,) = logged(sessions, done.session_id, e.RetryScheduled)
+    assert (retry.what, retry.attempt, retry.attempts) == ("idle", 1, 2)  # type: ignore[attr-defined]
+    assert "idle_timeout_seconds = 0.5" in retry.reason  # type: ignore[attr-defined]
+
+
+async def test_silence_while_a_command_runs_is_no_silence(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=0.3)
+    done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@run sleep 1\n@say Slept."))
+    assert done.success
+    assert done.summary == "Slept."
+    assert sessions.get_session(done.session_id or "").view.turns == 1
+
+
+async def test_time_in_the_queue_is_no_silence(tmp_path: Path, folder: Path) -> None:
+    async with CodexSessionManager(tmp_path / "z", executor="demo", max_concurrent=1) as sessions:
+        first = await sessions.start_session("@sleep 1", working_dir=folder)
+        config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=0.6)
+        done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@say x"))
+        assert done.success
+        assert sessions.get_session(done.session_id or "").view.turns == 1
+        assert sessions.get_session(first.id).status is SessionStatus.COMPLETED
+
+
+async def test_silence_without_end(sessions: CodexSessionManager, folder: Path) -> None:
+    retry = RetryConfig(1, (0.0,), "@hang")
+    config = AgentSessionConfig(retry=retry, idle_timeout_seconds=0.3)
+    done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@hang"))
+    assert not done.success
+    assert done.resolution == "Max idle retries (1) exceeded"
+    assert not sessions.running()
+    assert done.session_id is not None  # it can be looked at, and resumed
+
+
+async def test_an_agent_that_dies_is_resumed(sessions: CodexSessionManager, folder: Path) -> None:
+    config = AgentSessionConfig(retry=QUICK)
+    done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@run echo a >> a\n@die"))
+    assert done.success
+    assert (folder / "a").read_text() == "a\n"
+    (retry,) = logged(sessions, done.session_id, e.RetryScheduled)
+    assert (retry.what, retry.attempt, retry.attempts, retry.delay) == ("exit", 1, 4, 1.0)  # type: ignore[attr-defined]
+
+
+async def test_a_turn_that_fails_fails_the_run(sessions: CodexSessionManager, folder: Path) -> None:
+    done = await AgentSessionRunner(sessions).run_session(work(folder, "@fail out of luck"))
+    assert not done.success
+    assert "out of luck" in done.summary
+    assert not done.interrupted
+
+
+async def test_the_person_interrupts(sessions: CodexSessionManager, folder: Path) -> None:
+    class Hangs(EventSink):
+        def __init__(self) -> None:
+            self.text = asyncio.Event()
+
+        def on_agent_text(self, issue_id: str, text: str) -> None:
+            self.text.set()
+
+    sink = Hangs()
+    running = asyncio.create_task(
+        AgentSessionRunner(sessions, sinks=[sink]).run_session(work(folder, "@say Hello.\n@run true\n@hang"))
+    )
+    await asyncio.wait_for(sink.text.wait(), 10)
+    (turn,) = sessions.running()
+    await sessions.interrupt(turn.session)
+    done = await running
+    assert done.interrupted
+    assert not done.success
+
+
+async def test_cancelling_interrupts_and_the_session_can_be_resumed(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    class Seen(EventSink):
+        def __init__(self) -> None:
+            self.text = asyncio.Event()
+
+        def on_agent_text(self, issue_id: str, text: str) -> None:
+            self.text.set()
+
+    sink = Seen()
+    running = asyncio.create_task(
+        AgentSessionRunner(sessions, sinks=[sink]).run_session(work(folder, "@say Hello.\n@run true\n@hang"))
+    )
+    await asyncio.wait_for(sink.text.wait(), 10)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    (session,) = sessions.list_sessions()
+    assert session.status is SessionStatus.INTERRUPTED
+    again = await AgentSessionRunner(sessions).run_session(
+        work(folder, "@say Back.", resume_session_id=session.id[:5])
+    )
+    assert again.success
+    assert again.session_id == session.id
+
+
+async def test_a_timeout_in_a_gate_leaves_the_session_resumable(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    gate = CommandGate(name="slow", command="sleep 986")
+    config = AgentSessionConfig(timeout=1.5)
+    began = time.monotonic()
+    done = await AgentSessionRunner(sessions, config, gates=[gate]).run_session(work(folder, "@say x"))
+    assert time.monotonic() - began < 10
+    assert not done.success
+    assert "timeout = 1.5 s" in (done.resolution or "")
+    (evidence,) = logged(sessions, done.session_id, e.GateDone)
+    assert "stopped" in evidence.error  # type: ignore[attr-defined]
+    assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "986"]]
+    again = await AgentSessionRunner(sessions).run_session(
+        work(folder, "@say y", resume_session_id=done.session_id)
+    )
+    assert again.success
+    assert again.session_id == done.session_id
+
+
+async def test_a_full_context_goes_on_in_a_fresh_session(sessions: CodexSessionManager, folder: Path) -> None:
+    prompts = SessionPrompts(checkpoint="sum up\n@say The summary is this.\n@usage 1000 0 10")
+    config = AgentSessionConfig(prompts=prompts)
+    gate = CommandGate(name="fixed", command="echo '@write fixed.txt yes'; test -f fixed.txt")
+    done = await AgentSessionRunner(sessions, config, gates=[gate]).run_session(
+        work(folder, "@say Full.\n@usage 258000 0 0")
+    )
+    assert done.success
+    old, new = sessions.list_sessions()
+    assert new.id == done.session_id
+    prompt = new.messages[0]["content"]
+    assert "The summary is this." in prompt
+    assert "@say Full." in prompt  # the task
+    assert "attempt 2/3" in prompt
+    notices = logged(sessions, old.id, e.Notice)
+    assert any("% full" in n.text for n in notices)  # type: ignore[attr-defined]
+
+
+async def test_no_summary_no_fresh_session(sessions: CodexSessionManager, folder: Path) -> None:
+    config = AgentSessionConfig(prompts=SessionPrompts(checkpoint="@say  "))
+    gate = CommandGate(name="no", command="false")
+    done = await AgentSessionRunner(sessions, config, gates=[gate]).run_session(
+        work(folder, "@say Full.\n@usage 258000 0 0")
+    )
+    assert not done.success
+    assert "summary in vain" in (done.resolution or "")
+    assert len(sessions.list_sessions()) == 1
+
+
+async def test_configuration(sessions: CodexSessionManager, folder: Path) -> None:
+    config = SessionConfiguration(sessions, AgentSessionConfig(model="m", timeout=3000))
+    made = config.initialize_config(work(folder, "do it"))
+    assert (made.model, made.timeout, made.idle_timeout) == ("m", 3000, 600)
+    made = config.initialize_config(work(folder, "do it", model="other", timeout=100))
+    assert (made.model, made.idle_timeout) == ("other", 300)
+    made = config.initialize_config(work(folder, "do it", timeout=9000, idle_timeout_seconds=-1))
+    assert made.idle_timeout == 0
+    no_limit = SessionConfiguration(sessions, AgentSessionConfig()).initialize_config(work(folder, "x"))
+    assert (no_limit.timeout, no_limit.idle_timeout) == (None, 900)
+    with pytest.raises(UsageError, match="prompt"):
+        config.initialize_config(work(folder, " "))
+    with pytest.raises(UsageError, match="no folder"):
+        config.initialize_config(work(folder / "gone", "x"))
+    with pytest.raises(UsageError, match="timeout"):
+        config.initialize_config(work(folder, "x", timeout=-1))
+    session = await sessions.start_session("@say x", working_dir=folder)
+    await sessions.wait(session.id, 10)
+    with pytest.raises(ProviderMismatchError, match="codex can't go on"):
+        config.initialize_config(work(folder, "x", resume_session_id=session.id, executor="codex"))
+
+
+async def test_one_runner_serves_runs_side_by_side(sessions: CodexSessionManager, folder: Path) -> None:
+    run = AgentSessionRunner(sessions, AgentSessionConfig(retry=QUICK, idle_timeout_seconds=1.0))
+    one, two = await asyncio.gather(
+        run.run_session(work(folder, "@say One.")), run.run_session(work(folder, "@hang"))
+    )
+    assert (one.summary, two.summary) == ("One.", "Went on.")
+    assert one.session_id != two.session_id
+
+
+def test_a_run_that_nobody_awaits_says_so(tmp_path: Path, folder: Path) -> None:
+    async def forget() -> None:
+        async with CodexSessionManager(tmp_path / "z", executor="demo") as sessions:
+            AgentSessionRunner(sessions).run_session(work(folder, "@say x"))  # type: ignore[unused-coroutine]
+
+    with pytest.warns(RuntimeWarning, match="run_session.*never awaited"):
+        asyncio.run(forget())
