@@ -1,0 +1,296 @@
+"""What a workflow's `run` and its stages are given: `WorkflowContext`, `StageContext`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from zwarm_tui.core import events as e
+from zwarm_tui.core.attention import Reason
+from zwarm_tui.core.errors import ProviderMismatchError
+from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.sessions.turn import first_line
+from zwarm_tui.workflow import fingerprint
+from zwarm_tui.workflow.artifacts import check_name
+from zwarm_tui.workflow.errors import (
+    NoPromptError,
+    PipelineError,
+    StageNameError,
+    StageNotCompletedError,
+    UnattendedError,
+)
+from zwarm_tui.workflow.placeholders import check_prompt
+from zwarm_tui.workflow.runs import StageView
+from zwarm_tui.workflow.stages import Journal, Outcome, Stage, StageRunner, as_json
+from zwarm_tui.workflow.transcripts import Transcript, Transcripts
+from zwarm_tui.workflow.turns import Agent, take_turn
+
+T = TypeVar("T")
+Backend = tuple[str, str] | str
+"""(provider, model), or "provider:model"; without a model it is the provider's own."""
+Human = Callable[[str], Awaitable[str]]
+"""How a question reaches the person."""
+
+
+class StageHandle(Generic[T]):
+    """A stage: its name, its id, and once it has completed its result."""
+
+    def __init__(self, name: str, id: str) -> None:
+        self.name, self.id = name, id
+        self._done = False
+        self._result: Any = None
+        self._digest = ""
+
+    @property
+    def result(self) -> T:
+        """What the stage's function returned; `StageNotCompletedError` before it did."""
+        if not self._done:
+            raise StageNotCompletedError(
+                f"stage '{self.name}' has not completed: await it before its result is used"
+            )
+        return cast("T", self._result)
+
+    @property
+    def fingerprint(self) -> str:
+        """What later stages that use this one depend on."""
+        return f"{self.name}={self._digest}"
+
+    def complete(self, result: Any, digest: str) -> None:
+        self._done, self._result, self._digest = True, result, digest
+
+
+@dataclass(slots=True)
+class RunState:
+    """What all contexts of one run share."""
+
+    journal: Journal
+    sessions: CodexSessionManager
+    inputs: dict[str, str]
+    project: Path
+    transcripts: Transcripts
+    finished: Mapping[str, StageView]
+    """What earlier attempts at this run completed, by stage."""
+    human: Human | None
+    attended: bool
+    """Somebody sees to what agents ask."""
+    runner: StageRunner
+    handles: dict[str, StageHandle[Any]]
+    begun: dict[str, Coroutine[Any, Any, Any]]
+    said: list[str]
+    """Texts of agents and people, which prompts may quote."""
+
+
+class Context:
+    """What a workflow and each of its stages can do."""
+
+    def __init__(self, run: RunState) -> None:
+        self._run = run
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """The run's inputs, checked and with their defaults."""
+        return self._run.inputs
+
+    def stage(
+        self,
+        name: str,
+        fn: Callable[[StageContext], Awaitable[T]],
+        *,
+        headless: bool = False,
+        backend: Backend | None = None,
+        retry: int = 0,
+    ) -> Coroutine[Any, Any, StageHandle[T]]:
+        """Run a stage: await it. `fn` returns the stage's result, a JSON value. A stage
+        that is `headless` is a node like any other, and nobody is asked in it. `retry`
+        more attempts are made where a process or an answer failed; then `PipelineError`.
+        """
+        run = self._run
+        if not isinstance(name, str) or not name.strip():
+            raise StageNameError("Session name is required.")
+        check_name(name)
+        if name in run.handles:
+            raise StageNameError(f'Duplicate session name: "{name}"')
+        if retry < 0:
+            raise ValueError(f"retry is how many more attempts there are, at least 0, not {retry}")
+        provider, model = _backend(backend, run.sessions)
+        handle: StageHandle[T] = StageHandle(name, f"{run.journal.run}/{name}")
+        run.handles[name] = handle
+        agent = Agent(
+            provider=provider, model=model, folder=run.project, attended=run.attended and not headless
+        )
+        work = _run_stage(
+            run, handle, fn, agent, headless=headless, asked_for=backend is not None, retry=retry
+        )
+        run.begun[name] = work
+        return work
+
+    def transcript(self, stage: StageHandle[Any] | str) -> Transcript:
+        """What was said in a stage that has completed; `StageNotCompletedError` else."""
+        name = stage.name if isinstance(stage, StageHandle) else stage
+        run = self._run
+        views = {n: v for n, v in run.journal.view.stages.items() if v.status == "completed" and v.served}
+        if name not in views:
+            raise StageNotCompletedError(
+                f"No transcript for '{name}'. Available: {', '.join(views) or 'none'}"
+            )
+        found = run.transcripts.write(views[name])
+        run.said.append(found.content)
+        return found
+
+
+class WorkflowContext(Context):
+    """What `run(ctx)` is given."""
+
+
+class StageContext(Context):
+    """What a stage's function is given."""
+
+    def __init__(
+        self, run: RunState, handle: StageHandle[Any], agent: Agent, headless: bool, attempt: int
+    ) -> None:
+        super().__init__(run)
+        self.handle, self.name = handle, handle.name
+        self.headless, self.attempt = headless, attempt
+        self._agent = agent
+        self._session: str | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Something was said to an agent."""
+        return self._session is not None
+
+    async def send(
+        self, prompt: str, *, resume: StageHandle[Any] | str | None = None, role: str = "agent"
+    ) -> str:
+        """Say something to the stage's agent, and return its answer. The first prompt
+        begins a fresh session, unless it resumes that of an earlier stage (which must
+        have had the same provider and role: `ProviderMismatchError`)."""
+        run = self._run
+        check_prompt(prompt, run.said)
+        session, how = self._session, "continued"
+        if resume is not None:
+            session, how = self._resumed(resume, role), "resumed"
+        elif session is None:
+            how = "fresh"
+
+        def served(session: str, turn: int) -> None:
+            self._session = session
+            run.journal.note(
+                e.StageServed(
+                    run=run.journal.run, stage=self.name, session=session, turn=turn, how=how, role=role
+                )
+            )
+
+        answer = await take_turn(run.sessions, self._agent, prompt, session=session, on_turn=served)
+        run.said.append(answer)
+        return answer
+
+    def _resumed(self, stage: StageHandle[Any] | str, role: str) -> str:
+        self.transcript(stage)  # it has completed, and had an agent
+        name = stage.name if isinstance(stage, StageHandle) else stage
+        last = self._run.journal.view.stages[name].served[-1]
+        executor = self._run.sessions.get_session(last.session).executor
+        wanted = self._agent.provider
+        if (executor, last.role) != (wanted, role):
+            raise ProviderMismatchError(
+                f"stage '{self.name}' ({wanted}, role {role}) can't go on with the session of '{name}' "
+                f"({executor}, role {last.role}): only the same provider and role can; hand its transcript over"
+            )
+        return last.session
+
+    async def ask(self, question: str) -> str:
+        """Ask the person. `UnattendedError` where nobody can answer."""
+        run = self._run
+        if self.headless:
+            raise UnattendedError(f"stage '{self.name}' is unattended, and asked: {question}")
+        if run.human is None:
+            raise UnattendedError(f"stage '{self.name}' asked, and nobody is here to answer: {question}")
+        about = {"run": run.journal.run, "stage": self.name, "question": question}
+        answer: str | None = None
+        await run.journal.record(e.StageAsked(**about))
+        try:
+            answer = await run.human(question)
+        finally:
+            await run.journal.record(e.StageAnswered(**about, answer=answer))
+        run.said.append(answer)
+        return answer
+
+
+async def _run_stage(
+    run: RunState,
+    handle: StageHandle[T],
+    fn: Callable[[StageContext], Awaitable[T]],
+    agent: Agent,
+    *,
+    headless: bool,
+    asked_for: bool,
+    retry: int,
+) -> StageHandle[T]:
+    name = handle.name
+    backend = f"{agent.provider}:{agent.model}" if agent.model else agent.provider
+    node = run.runner.spawn(Stage(key=name, attempts=1 + retry, headless=headless, backend=backend))
+    before = [run.journal.view.stages[p] for p in node.parents]
+    input_hash = fingerprint.digest(
+        name,
+        headless,
+        backend,
+        run.inputs,
+        fingerprint.describe(fn),
+        # With all that came before them: a change far up the line counts as well.
+        sorted((v.name, v.input_hash, v.digest) for v in before),
+    )
+    stored = run.finished.get(name)
+    if stored is not None and stored.input_hash == input_hash:
+        await node.reuse(stored.result, stored.digest, input_hash)
+        handle.complete(stored.result, stored.digest)
+        run.said += _texts(stored.result)
+        return handle
+
+    async def attempt(number: int) -> Outcome:
+        s = StageContext(run, handle, agent, headless, number)
+        work = fn(s)
+        if not inspect.isawaitable(work):
+            raise TypeError(f"stage '{name}': its function has to be async")
+        result = as_json(name, await work)
+        if asked_for and not s.sent:
+            raise NoPromptError(
+                f"stage '{name}' has the agent {backend}: its session never received a prompt"
+            )
+        said = run.transcripts.write(run.journal.view.stages[name]).content if s.sent else ""
+        return Outcome(result, result, fingerprint.digest(result, said))
+
+    try:
+        result = await node.attempt(attempt, input_hash)
+    except PipelineError as error:
+        run.transcripts.write_error(name, error)
+        _flag(run, name, str(error))
+        raise
+    handle.complete(result, run.journal.view.stages[name].digest)
+    run.said += _texts(result)
+    return handle
+
+
+def _flag(run: RunState, stage: str, why: str) -> None:
+    """The failed stage's session wants its person, also where its last turn went well."""
+    for last in run.journal.view.stages[stage].served[-1:]:
+        event = e.AttentionRaised(Reason.FAILED.value, first_line(why))
+        run.sessions.store.append(e.Record(event, last.session, run.journal.branch, last.turn))
+
+
+def _backend(given: Backend | None, sessions: CodexSessionManager) -> tuple[str, str | None]:
+    if given is None:
+        return sessions.default_executor, sessions.default_model
+    provider, _, model = given.partition(":") if isinstance(given, str) else (given[0], "", given[1])
+    if provider not in sessions.providers:
+        raise ValueError(f"Unsupported provider '{provider}'. Available: {', '.join(sessions.providers)}")
+    return provider, model or None
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for one in inner for text in _texts(one)]

@@ -1,0 +1,260 @@
+"""What the log says of runs: the graph, the results, the status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from zwarm_tui.core import events as e
+from zwarm_tui.core.errors import UsageError
+from zwarm_tui.core.model import iso
+from zwarm_tui.store.lock import holder
+from zwarm_tui.store.reader import Reader
+
+KINDS = (
+    "run.started",
+    "stage.started",
+    "stage.served",
+    "stage.ended",
+    "stage.asked",
+    "stage.answered",
+    "run.ended",
+)
+RunStatus = Literal["error", "needs_review", "completed", "in_progress"]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A turn of a session that serves a stage, and how the stage came to it."""
+
+    session: str
+    turn: int
+    how: str
+    role: str
+
+
+@dataclass(slots=True)
+class StageView:
+    """One stage: a node of the graph. `status`: running, completed, failed, interrupted."""
+
+    name: str
+    status: str = "running"
+    parents: tuple[str, ...] = ()
+    within: str | None = None
+    headless: bool = False
+    backend: str | None = None
+    attempt: int = 1
+    attempts: int = 1
+    input_hash: str = ""
+    result: Any = None
+    digest: str = ""
+    error: str | None = None
+    reused: bool = False
+    served: tuple[Served, ...] = ()
+    questions: tuple[str, ...] = ()
+    """Those that wait for the person."""
+    started_at: float | None = None
+    ended_at: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "status": self.status,
+            "parents": list(self.parents),
+            "within": self.within,
+            "headless": self.headless,
+            "backend": self.backend,
+            "attempt": self.attempt,
+            "attempts": self.attempts,
+            "reused": self.reused,
+            "turns": [
+                {"session": s.session, "turn": s.turn, "how": s.how, "role": s.role} for s in self.served
+            ],
+            "questions": list(self.questions),
+            "result": self.result,
+            "error": self.error,
+            "started_at": iso(self.started_at),
+            "ended_at": iso(self.ended_at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunGraph:
+    """The stages of a run in the order in which they began; every one is a node, also
+    an unattended, a nested or a failed one."""
+
+    nodes: tuple[StageView, ...]
+
+    @property
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """(stage, stage that follows it)."""
+        return tuple((parent, node.name) for node in self.nodes for parent in node.parents)
+
+    def node(self, name: str) -> StageView:
+        """The stage of that name; KeyError."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+
+@dataclass(slots=True)
+class RunView:
+    """One run, folded from its events in their order (`apply`)."""
+
+    id: str
+    name: str = ""
+    source: str = ""
+    inputs: dict[str, Any] = field(default_factory=dict)
+    pid: int = 0
+    open_ended: bool = False
+    stages: dict[str, StageView] = field(default_factory=dict)
+    finished: dict[str, StageView] = field(default_factory=dict)
+    """The last completed attempt at each stage, also of before a resume."""
+    ended: str | None = None
+    """Its end's status: completed, failed or interrupted; None while it has none."""
+    result: Any = None
+    error: str | None = None
+    sessions: tuple[str, ...] = ()
+    """All that ever served a stage of it, those of failed attempts too."""
+    started_at: float | None = None
+    heard_at: float = 0.0
+    """When its last event was."""
+    ended_at: float | None = None
+    alive: bool = True
+    """The process that runs it still does."""
+
+    @property
+    def graph(self) -> RunGraph:
+        return RunGraph(tuple(self.stages.values()))
+
+    @property
+    def status(self) -> RunStatus:
+        """error before needs_review before completed before in_progress. A run whose
+        process died before its end is in error, whatever it waited for."""
+        stages = self.stages.values()
+        over = self.ended is not None or (self.open_ended and not any(s.status == "running" for s in stages))
+        if (
+            self.ended in ("failed", "interrupted")
+            or any(s.status in ("failed", "interrupted") for s in stages)
+            or not (over or self.alive)
+        ):
+            return "error"
+        if any(s.questions for s in stages):
+            return "needs_review"
+        return "completed" if over else "in_progress"
+
+    @property
+    def why(self) -> str | None:
+        """What the error is, in words."""
+        if self.status != "error":
+            return None
+        if self.error:
+            return self.error
+        failed = [s for s in self.stages.values() if s.status in ("failed", "interrupted")]
+        if failed:
+            return f"stage '{failed[0].name}': {failed[0].error}"
+        return f"its process ({self.pid}) died while it ran: it can be resumed"
+
+    def apply(self, event: e.Event, time: float) -> None:
+        """Fold one of this run's events in."""
+        self.heard_at = time
+        if isinstance(event, e.RunStarted):
+            self.name, self.source, self.inputs = event.name, event.source, event.inputs
+            self.pid, self.open_ended = event.pid, event.open_ended
+            self.started_at = self.started_at or time
+            self.ended = self.result = self.error = self.ended_at = None
+            self.stages = {}
+        elif isinstance(event, e.StageStarted):
+            self.stages[event.stage] = StageView(
+                name=event.stage,
+                parents=event.parents,
+                within=event.within,
+                headless=event.headless,
+                backend=event.backend,
+                attempt=event.attempt,
+                attempts=event.attempts,
+                input_hash=event.input_hash,
+                started_at=time,
+            )
+        elif isinstance(event, e.RunEnded):
+            self.ended, self.result, self.error = event.status, event.result, event.error
+            self.ended_at = time
+        elif (stage := self.stages.get(getattr(event, "stage", ""))) is not None:
+            self._apply_to(stage, event, time)
+
+    def _apply_to(self, stage: StageView, event: e.Event, time: float) -> None:
+        if isinstance(event, e.StageServed):
+            stage.served = (*stage.served, Served(event.session, event.turn, event.how, event.role))
+            if event.session not in self.sessions:
+                self.sessions = (*self.sessions, event.session)
+        elif isinstance(event, e.StageAsked):
+            stage.questions = (*stage.questions, event.question)
+        elif isinstance(event, e.StageAnswered):
+            stage.questions = tuple(q for q in stage.questions if q != event.question)
+        elif isinstance(event, e.StageEnded):
+            stage.status, stage.result, stage.error = event.status, event.result, event.error
+            stage.digest, stage.reused, stage.ended_at = event.digest, event.reused, time
+            stage.questions = ()
+            if event.status == "completed":
+                before = self.finished.get(stage.name)
+                if event.reused and before is not None:
+                    stage.served = before.served
+                self.finished[stage.name] = stage
+
+    def to_json(self, cost: float | None = None) -> dict[str, Any]:
+        """The run as `workflow run` and `workflow status` print it."""
+        return {
+            "run": self.id,
+            "name": self.name,
+            "source": self.source,
+            "status": self.status,
+            "error": self.why,
+            "inputs": self.inputs,
+            "result": self.result,
+            "cost_usd": cost,
+            "started_at": iso(self.started_at),
+            "ended_at": iso(self.ended_at),
+            "stages": [s.to_json() for s in self.stages.values()],
+            "edges": [list(edge) for edge in self.graph.edges],
+        }
+
+
+def fold(records: Iterable[e.Record]) -> dict[str, RunView]:
+    """All runs, oldest first, by id."""
+    runs: dict[str, RunView] = {}
+    for record in records:
+        run = getattr(record.event, "run", None)
+        if run is not None:
+            runs.setdefault(run, RunView(run)).apply(record.event, record.time)
+    return runs
+
+
+def read_runs(reader: Reader) -> list[RunView]:
+    """The project's runs, oldest first; one whose process has died says so."""
+    runs = list(fold(reader.project_records(KINDS)).values())
+    host = holder(reader.file.parent) or {}
+    for run in runs:
+        # The same number may be another process by now: that one took the lock later.
+        run.alive = host.get("pid") == run.pid and host.get("since", 0) <= run.heard_at
+    return runs
+
+
+def find_run(reader: Reader, prefix: str) -> RunView:
+    """The run with this id or unique prefix; UsageError lists what there is."""
+    runs = read_runs(reader)
+    found = [run for run in runs if run.id.startswith(prefix)] if prefix else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"'{prefix}' could be any of: {', '.join(run.id for run in found)}")
+    raise UsageError(f"no run '{prefix}' (zwarm-tui workflow status shows them)")
+
+
+def cost_of(reader: Reader, run: RunView) -> float | None:
+    """USD that the run's sessions cost, those of failed attempts too; None where any
+    of it is unknown."""
+    by_session = reader.totals().by_session
+    costs = [by_session[s] for s in run.sessions if s in by_session]
+    return sum(c.usd for c in costs) if all(c.complete for c in costs) else None

@@ -1,0 +1,162 @@
+"""One turn of an agent for a stage: say something, see it through, hand back its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from zwarm_tui.core import events as e
+from zwarm_tui.core.errors import UsageError
+from zwarm_tui.core.model import SessionStatus
+from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.sessions.session import ExecutorSession
+from zwarm_tui.workflow.errors import (
+    EmptyResponseError,
+    StageTimeoutError,
+    TurnFailedError,
+    TurnStoppedError,
+    UnattendedError,
+)
+
+UNATTENDED = {"approvals": "never", "questions": False}
+"""Settings of a thread whose stage nobody attends to: its agent is told not to ask."""
+
+
+OnTurn = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """What runs a stage's turns. `provider` and `model` None: the manager's own."""
+
+    provider: str | None = None
+    model: str | None = None
+    folder: Path
+    attended: bool = True
+    sandbox: str | None = None
+
+
+async def take_turn(
+    sessions: CodexSessionManager,
+    agent: Agent,
+    prompt: str,
+    *,
+    session: str | None = None,
+    timeout: float | None = None,
+    on_turn: OnTurn = lambda _session, _turn: None,
+) -> str:
+    """Send `prompt` to a new session, or to `session`, and return the answer's text.
+
+    `on_turn` is told the session's id and the turn's number as soon as they are known. `timeout` is in
+    seconds (None: only silence ends a turn). Raises `TurnFailedError`,
+    `TurnStoppedError`, `EmptyResponseError`, `StageTimeoutError`, `UnattendedError`.
+    Cancelling it interrupts the turn.
+    """
+    # Shielded: a session that was just made must be known before it can be interrupted.
+    opening = asyncio.ensure_future(_open(sessions, agent, prompt, session))
+    try:
+        made = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            await _interrupt(sessions, (await opening).id)
+        raise
+    on_turn(made.id, made.view.turns)
+    try:
+        if agent.attended:
+            done = await sessions.wait(made.id, timeout)
+        else:
+            done = await _wait_unasked(sessions, made.id, timeout)
+    except TimeoutError:
+        why = f"no answer within timeout = {timeout:g} s"
+        await sessions.kill_session(made.id, why)
+        raise StageTimeoutError(f"session {made.id}: {why}") from None
+    except asyncio.CancelledError:
+        await _interrupt(sessions, made.id)
+        raise
+    return _answer(sessions, done)
+
+
+async def _open(
+    sessions: CodexSessionManager, agent: Agent, prompt: str, session: str | None
+) -> ExecutorSession:
+    if session is not None:
+        return await sessions.send_message(session, prompt, origin="workflow")
+    settings = dict(UNATTENDED) if not agent.attended else {}
+    if agent.sandbox is not None:
+        settings["sandbox"] = agent.sandbox
+    return await sessions.start_session(
+        prompt,
+        working_dir=agent.folder,
+        model=agent.model,
+        executor=agent.provider,
+        origin="workflow",
+        settings=settings,
+    )
+
+
+async def _interrupt(sessions: CodexSessionManager, session: str) -> None:
+    with contextlib.suppress(UsageError):  # it has ended by itself
+        await sessions.interrupt(session)
+
+
+async def _wait_unasked(
+    sessions: CodexSessionManager, session: str, timeout: float | None
+) -> ExecutorSession:
+    """Wait for the end of the turn. An agent that asks all the same is ended: nobody
+    would ever answer it."""
+    loop = asyncio.get_running_loop()
+    news = asyncio.Event()
+
+    def tell(_: int) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(news.set)
+
+    off = sessions.store.subscribe(tell)
+    turn = asyncio.ensure_future(sessions.wait(session, timeout))
+    looking = asyncio.ensure_future(news.wait())
+    try:
+        while not turn.done():
+            if open_requests := sessions.reader.requests(session):
+                asked = getattr(open_requests[0].event, "text", "").strip()
+                why = f"it asked its person, and nobody attends to this stage: {asked}"
+                await sessions.kill_session(session, why)
+                raise UnattendedError(f"session {session}: {why}")
+            await asyncio.wait({turn, looking}, return_when=asyncio.FIRST_COMPLETED)
+            if looking.done():
+                news.clear()
+                looking = asyncio.ensure_future(news.wait())
+        return turn.result()
+    finally:
+        off()
+        for task in (turn, looking):
+            task.cancel()
+        await asyncio.gather(turn, looking, return_exceptions=True)
+
+
+def _answer(sessions: CodexSessionManager, done: ExecutorSession) -> str:
+    view = done.view
+    if done.status is SessionStatus.FAILED:
+        stderr = _stderr(sessions, done)
+        code = "" if done.exit_code is None else f" (exit status {done.exit_code})"
+        tail = f"\n{stderr.strip()}" if stderr.strip() else ""
+        raise TurnFailedError(
+            f"session {done.id} failed{code}: {done.error or 'it did not say why'}{tail}",
+            done.exit_code,
+            stderr,
+        )
+    if done.status is not SessionStatus.COMPLETED:
+        raise TurnStoppedError(f"session {done.id} was {done.status.value}: {done.error or 'by its person'}")
+    said = [m for m in done.messages if m["role"] == "assistant" and m["turn"] == view.turns]
+    text = str(said[-1]["content"]) if said else ""
+    if not text.strip():
+        raise EmptyResponseError(f"session {done.id}: completed, no text")
+    return text
+
+
+def _stderr(sessions: CodexSessionManager, done: ExecutorSession) -> str:
+    path = sessions.reader.path(sessions.branch)
+    ends = [r.event for r in sessions.reader.records(done.id, path) if isinstance(r.event, e.TurnEnded)]
+    return (ends[-1].stderr or "") if ends else ""
