@@ -1,0 +1,90 @@
+"""The verbs: all that a screen, a command or a tool can ask of the swarm.
+
+Arguments and results are plain JSON values, so that the same protocol is served
+in-process (`engine.Engine`) or over a socket. Reading needs no verb: readers open
+the log themselves (`store.reader.Reader`). An error is raised as a `ZwarmError`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+Json = dict[str, Any]
+
+
+class EngineClient(Protocol):
+    """Every verb returns when its effect is in the log."""
+
+    async def say(self, message: str, *, confirm: bool = False) -> Json:
+        """Talk to the pilot (steers its running turn). {session_id, turn}. `confirm`:
+        yes, its sessions may run beside running ones of another branch."""
+
+    async def delegate(
+        self,
+        task: str,
+        *,
+        executor: str | None = None,
+        model: str | None = None,
+        dir: str | None = None,
+        confirm: bool = False,
+    ) -> Json:
+        """Start a session. {session_id, status}, at once."""
+
+    async def converse(
+        self, session_id: str, message: str, *, steer: bool = False, confirm: bool = False
+    ) -> Json:
+        """Say more to a session; with `steer` into its running turn. The session.
+        `confirm`: yes, also beside running turns of another branch."""
+
+    async def interrupt(self, session_id: str) -> Json:
+        """Stop its running turn, or take a queued one back. The session."""
+
+    async def resume(self, session_id: str) -> Json:
+        """Go on with a turn that was interrupted. The session."""
+
+    async def end(self, session_id: str, *, delete: bool = False, reason: str | None = None) -> Json:
+        """End a session; `delete` takes it off the lists. The session."""
+
+    async def ack(self, session_id: str, *, by: str = "screen") -> Json:
+        """Seen: clears its attention flag. The session."""
+
+    async def approve(self, request: str, *, decision: str = "accept", message: str = "") -> Json:
+        """Decide an approval (or a session's oldest). {request, decision}."""
+
+    async def answer(self, request: str, text: str) -> Json:
+        """Answer a question (or a session's oldest). {request, answer}."""
+
+    async def fork(self, session_id: str, *, at_turn: int | None = None, dir: str | None = None) -> Json:
+        """A new session with this one's history up to a turn. The new session."""
+
+    async def checkpoint(self, description: str = "") -> Json:
+        """Take one now. {checkpoint_id, label}."""
+
+    async def goto(self, label: str, *, running: str | None = None, dry_run: bool = False) -> Json:
+        """Jump to a checkpoint ("root" too) or a branch's name. With `dry_run` only
+        says what would be: {label, branch, sessions_back: [{id, task, turns}],
+        sessions_absent: [ids], running: [{id, task}], files, same}. `running` (wait,
+        interrupt, leave) is needed where turns run."""
+
+    async def branch(self, name: str, *, start: str | None = None) -> Json:
+        """A new branch here (or at the checkpoint `start`), and go there."""
+
+    async def rename_branch(self, old: str, new: str) -> Json:
+        """{branch}."""
+
+    async def tool(
+        self, name: str, arguments: Json, *, branch: str | None = None, thread: str | None = None
+    ) -> Json:
+        """One of the nine tools, for an agent outside: {text, ok}; `text` is the JSON for
+        its model, and errors are results. It acts on `branch` (a name), else on that of
+        the pilot's `thread`, else on the current one; the pilot's transcript shows it."""
+
+    async def workflow(self, file: str, *, inputs: Json, resume: str | None = None) -> Json:
+        """Run a workflow file to its end. {run_id, error}; how it went is in the log.
+        `resume` is the run to go on with."""
+
+    async def status(self) -> Json:
+        """{project, executors: […], brain, read_only, running, queued, problems}."""
+
+    async def aclose(self, *, running: str = "interrupt") -> None:
+        """Leave. An in-process engine interrupts what runs, and marks it resumable."""

@@ -1,0 +1,1 @@
+"""The demo: a scratch repository, scripted agents, and the scripted model server."""

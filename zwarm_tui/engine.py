@@ -1,0 +1,325 @@
+"""The engine: one a project, owner of its agents, and every verb in one place.
+
+It serves `client.EngineClient` in-process. Whoever opens one holds the project's
+lock; a second one is refused, and reads the log instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from zwarm_tui.config.paths import state_dir
+from zwarm_tui.config.prices import pricer
+from zwarm_tui.config.settings import Settings
+from zwarm_tui.core.errors import UsageError, ZwarmError
+from zwarm_tui.core.model import SessionStatus, SessionView
+from zwarm_tui.executors.base import Decision, Executor, ExecutorSettings
+from zwarm_tui.pilot.brain import choose
+from zwarm_tui.pilot.pilot import PILOT, Pilot
+from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.sessions.turn import Turn
+from zwarm_tui.store.lock import ProjectLock
+from zwarm_tui.store.log import Store
+from zwarm_tui.store.reader import Reader
+from zwarm_tui.timeline import Timeline
+from zwarm_tui.timeline.timeline import describe
+
+if TYPE_CHECKING:
+    from zwarm_tui.pilot.outside import OutsideTools
+
+Json = dict[str, Any]
+DECISIONS = ("accept", "accept_session", "decline", "cancel")
+GO_ON = "Go on where you stopped: your last turn was interrupted before it was done."
+
+
+class Engine:
+    """All verbs of a project. Make one with `await Engine.open(…)`, end it with
+    `aclose`; or use it as an async context manager."""
+
+    def __init__(
+        self,
+        project: Path,
+        settings: Settings,
+        lock: ProjectLock,
+        store: Store,
+        sessions: CodexSessionManager,
+    ) -> None:
+        self.project, self.settings = project, settings
+        self.store, self.sessions = store, sessions
+        self.reader: Reader = sessions.reader
+        self.timeline = Timeline(store, self.reader, sessions)
+        self.problems: list[str] = list(store.notices)
+        self.recovered: list[str] = []
+        """Sessions whose turn a dead engine left unfinished."""
+        self.resources = contextlib.AsyncExitStack()
+        """What else ends with the engine, after its agents."""
+        self._lock = lock
+        self._pilot: Pilot | None = None
+        self._outside: OutsideTools | None = None
+        self._choosing = asyncio.Lock()
+        self._closed = False
+        sessions.set_turn_hook(self._after_turn)
+
+    @classmethod
+    async def open(
+        cls,
+        project: Path,
+        settings: Settings | None = None,
+        *,
+        executor: Executor | None = None,
+        simulated: bool = False,
+        purpose: str = "engine",
+    ) -> Engine:
+        """Take the project's lock, open its log, and mark what a dead engine left
+        running as interrupted. `LockedError` where another engine runs.
+
+        `executor` stands in as the default one (tests, demos); `simulated` labels
+        all costs as not really spent; `purpose` stands in the lock.
+        """
+        settings = settings or Settings()
+        state = state_dir(project)
+        lock = ProjectLock(state, purpose)
+        lock.acquire()
+        try:
+            store = Store.open(state / "zwarm.db", price=pricer(settings))
+        except BaseException:
+            lock.release()
+            raise
+        sessions = CodexSessionManager(
+            state,
+            executor=executor or settings.executor,
+            default_model=settings.model,
+            max_concurrent=settings.max_concurrent,
+            store=store,
+            settings={
+                "codex": ExecutorSettings(settings.codex.path, dict(settings.codex.env), settings.codex.args)
+            },
+            thread_settings={"sandbox": settings.codex.sandbox, "approvals": settings.codex.approvals},
+            idle_timeout=settings.idle_timeout,
+            simulated=simulated,
+        )
+        engine = cls(project, settings, lock, store, sessions)
+        if not (project / ".git").exists():
+            engine.problems.append(
+                f"{project} is no git repository: agents work in it, and nothing records its files"
+            )
+        engine.recovered = sessions.recover()
+        return engine
+
+    # -- the pilot --------------------------------------------------------------------
+
+    async def pilot(self) -> Pilot:
+        """The pilot, its brain chosen when first needed."""
+        async with self._choosing:
+            if self._pilot is None:
+                brain = await choose(self.settings.pilot, self.sessions)
+                bash = self.settings.pilot.bash
+                codex = None
+                if bash == "sandbox":
+                    info = await self.sessions.executor("codex").probe()
+                    codex = Path(info.path) if info.found and info.path else None
+                self._pilot = Pilot(self.sessions, brain, project=self.project, bash=bash, codex=codex)
+            return self._pilot
+
+    async def say(self, message: str, *, confirm: bool = False) -> Json:
+        pilot = await self.pilot()
+        await self._settle(confirm)
+        self.sessions.check_beside()  # now, and not when the pilot delegates in mid turn
+        session = await pilot.say(message)
+        return {"session_id": session.id, "turn": session.view.turns}
+
+    # -- executors --------------------------------------------------------------------
+
+    async def delegate(
+        self,
+        task: str,
+        *,
+        executor: str | None = None,
+        model: str | None = None,
+        dir: str | None = None,
+        confirm: bool = False,
+    ) -> Json:
+        await self._settle(confirm)
+        folder = self.project / Path(dir or "").expanduser()
+        session = await self.sessions.start_session(task, executor=executor, model=model, working_dir=folder)
+        return {"session_id": session.id, "status": session.status.value}
+
+    async def converse(
+        self, session_id: str, message: str, *, steer: bool = False, confirm: bool = False
+    ) -> Json:
+        session = self.reader.find(session_id)
+        if session == PILOT:
+            return await self.say(message, confirm=confirm)
+        if steer:
+            return (await self.sessions.steer(session, message)).to_json()
+        await self._settle(confirm)
+        return (await self.sessions.send_message(session, message)).to_json()
+
+    async def interrupt(self, session_id: str) -> Json:
+        await self.sessions.interrupt(session_id)
+        return self.sessions.get_session(session_id).to_json()
+
+    async def resume(self, session_id: str) -> Json:
+        view = self.sessions.get_session(session_id).view
+        if view.status not in (SessionStatus.INTERRUPTED, SessionStatus.FAILED):
+            raise UsageError(f"{view.id} is {view.status.value}: there is no interrupted turn to go on with")
+        return await self.converse(view.id, self.going_on(view.id))
+
+    def going_on(self, session: str) -> str:
+        """What to say to a session whose last turn was interrupted: a turn that no thread
+        ever served is sent again, a served one goes on."""
+        last = self.reader.turns(session, self.reader.path(self.sessions.branch))[-1]
+        return GO_ON if last.thread else last.prompt
+
+    async def end(self, session_id: str, *, delete: bool = False, reason: str | None = None) -> Json:
+        session = self.reader.find(session_id)
+        if session == PILOT:
+            raise UsageError("the pilot stays: interrupt it instead")
+        if delete:
+            before = self.sessions.get_session(session).to_json()
+            await self.sessions.delete_session(session)
+            return {**before, "deleted": True}
+        await self.sessions.kill_session(session, reason)
+        return self.sessions.get_session(session).to_json()
+
+    async def ack(self, session_id: str, *, by: str = "screen") -> Json:
+        self.sessions.acknowledge(session_id, by=by)
+        return self.sessions.get_session(session_id).to_json()
+
+    async def fork(self, session_id: str, *, at_turn: int | None = None, dir: str | None = None) -> Json:
+        await self.timeline.settle()
+        return (await self.sessions.fork_session(session_id, at_turn=at_turn, working_dir=dir)).to_json()
+
+    # -- approvals and questions ------------------------------------------------------
+
+    async def approve(self, request: str, *, decision: str = "accept", message: str = "") -> Json:
+        if decision not in DECISIONS:
+            raise UsageError(f"a decision is one of {', '.join(DECISIONS)}")
+        request = self._request(request)
+        await self.sessions.decide(request, cast("Decision", decision), message)
+        return {"request": request, "decision": decision}
+
+    async def answer(self, request: str, text: str) -> Json:
+        request = self._request(request)
+        await self.sessions.answer(request, text)
+        return {"request": request, "answer": text}
+
+    def _request(self, wanted: str) -> str:
+        """A request's id as it is; of a session's id, its oldest open request."""
+        if self.reader.request(wanted) is not None:
+            return wanted
+        session = self.reader.find(wanted)
+        waiting = self.reader.requests(session)
+        if not waiting:
+            raise UsageError(f"nothing of {session} waits for you")
+        return waiting[0].id
+
+    # -- the timeline -----------------------------------------------------------------
+
+    async def checkpoint(self, description: str = "") -> Json:
+        await self.timeline.settle()
+        taken = await self.timeline.record(description or "checkpoint")
+        return {"checkpoint_id": taken.checkpoint_id, "label": taken.label}
+
+    async def goto(self, label: str, *, running: str | None = None, dry_run: bool = False) -> Json:
+        if dry_run:
+            return self.timeline.preview(label)
+        return await self.timeline.goto(label, running=running)
+
+    async def branch(self, name: str, *, start: str | None = None) -> Json:
+        return await self.timeline.branch(name, start=start)
+
+    async def rename_branch(self, old: str, new: str) -> Json:
+        return await self.timeline.rename(old, new)
+
+    # -- agents outside -----------------------------------------------------------------
+
+    async def tool(
+        self, name: str, arguments: Json, *, branch: str | None = None, thread: str | None = None
+    ) -> Json:
+        if self._outside is None:
+            from zwarm_tui.pilot.outside import OutsideTools  # seldom needed
+
+            self._outside = OutsideTools(self.sessions, self.timeline, self.settings, project=self.project)
+        text, ok = await self._outside.call(name, arguments, branch=branch, thread=thread)
+        return {"text": text, "ok": ok}
+
+    async def _settle(self, confirm: bool) -> None:
+        await self.timeline.settle()
+        if confirm:
+            self.sessions.allow_beside()
+
+    async def _after_turn(self, view: SessionView, turn: Turn) -> None:
+        """A checkpoint after each pilot turn, and after each that a person began."""
+        if turn.thread is not None and (view.role == PILOT or turn.origin == "person"):
+            await self.timeline.record(describe([turn.text]), branch=turn.branch)
+
+    # -- workflows ----------------------------------------------------------------------
+
+    async def workflow(self, file: str, *, inputs: Json, resume: str | None = None) -> Json:
+        from zwarm_tui.workflow.execution import WorkflowRun  # few runs need it, and it is slow to import
+        from zwarm_tui.workflow.files import find_workflow, load_workflow
+
+        loaded = load_workflow(find_workflow(file, self.project))
+        run = WorkflowRun(loaded, self.sessions, project=self.project, inputs=inputs, resume=resume)
+        error = None
+        try:
+            await run.execute()
+        except UsageError:
+            raise
+        except Exception as failure:  # whatever the person's file raises is the run's end, not ours
+            error = str(failure) or type(failure).__name__
+        return {"run_id": run.id, "error": error}
+
+    # -- the engine itself ------------------------------------------------------------
+
+    async def status(self) -> Json:
+        """{project, executor, brain, brain_model, brain_why, read_only, running, queued,
+        problems}. Chooses the pilot's brain, where that was not done yet."""
+        problems = list(self.problems)
+        brain = None
+        try:
+            brain = (await self.pilot()).brain
+        except ZwarmError as error:
+            problems.append(str(error))
+        if brain is not None and brain.executor.name == "demo" and self.settings.pilot.brain == "auto":
+            problems.append(f"{brain.why} (zwarm-tui doctor says what is missing)")
+        if self.store.error:
+            problems.append(self.store.error)
+        turns = self.sessions.running()
+        return {
+            "project": str(self.project),
+            "executor": self.sessions.default_executor,
+            "brain": brain.executor.name if brain else None,
+            "brain_model": brain.model if brain else None,
+            "brain_why": brain.why if brain else None,
+            "read_only": False,
+            "running": sum(t.running for t in turns),
+            "queued": sum(not t.running for t in turns),
+            "problems": problems,
+        }
+
+    async def rest(self) -> None:
+        """End the agents' processes where no turn runs; the next turn starts them again."""
+        await self.sessions.rest()
+
+    async def aclose(self, *, running: str = "interrupt") -> None:
+        """Leave: with "wait" when all turns have ended, else interrupting them."""
+        if self._closed:
+            return
+        self._closed = True
+        if running == "wait":
+            await asyncio.gather(*(t.task for t in self.sessions.running() if t.task is not None))
+        await self.sessions.aclose()
+        await self.resources.aclose()
+        self.store.close()
+        self._lock.release()
+
+    async def __aenter__(self) -> Engine:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
