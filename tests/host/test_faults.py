@@ -1,0 +1,168 @@
+"""kill -9 at random moments, of host, codex and clients, while ten sessions stream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import sqlite3
+import sys
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.host.conftest import PATIENCE, Stage, dead, eventually
+from tests.host.test_recovery import delivered, server, spent
+from zwarm_tui.client import EngineClient
+from zwarm_tui.core.costs import estimate_cost
+from zwarm_tui.core.errors import ZwarmError
+from zwarm_tui.core.events import Record
+from zwarm_tui.demo.codex_home import MODEL
+from zwarm_tui.demo.model_server import ModelServer
+from zwarm_tui.host import start as starting
+from zwarm_tui.host.connect import connect_host
+
+__all__ = ["server"]  # the fixture
+
+SESSIONS = 10
+WORK = "@usage 1000 100 50\n@run echo working\n@usage 800 0 40\n@stream 2 2000\n@run true\n@usage 900 0 30\n@say ok"
+DEAREST = estimate_cost(MODEL, 1000, 50) or 0.0
+
+
+class Watch:
+    """A reader that never looks away: all that it ever saw must stay."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage, self.seen = stage, list[Record]()
+
+    def look(self) -> None:
+        reader = self._stage.reader()
+        self.seen += reader.records(since=self.seen[-1].seq if self.seen else 0)
+        reader.close()
+
+    def check(self) -> None:
+        """The log is sound, and holds what was seen, in one unbroken row."""
+        self.look()
+        reader = self._stage.reader()
+        now = reader.records()
+        reader.close()
+        assert now[: len(self.seen)] == self.seen
+        assert [r.seq for r in now] == list(range(1, len(now) + 1))
+        db = sqlite3.connect(self._stage.project / ".zwarm" / "zwarm.db")
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        db.close()
+
+
+async def host(stage: Stage) -> EngineClient:
+    """A host, also right after three that were killed."""
+    with contextlib.suppress(ZwarmError):
+        await asyncio.to_thread(starting.start, stage.project, anyway=True)
+    return await connect_host(stage.project)
+
+
+def recorded() -> float:
+    """USD of all responses that codex has in its rollouts, each once."""
+    usages = {}
+    for file in Path(os.environ["CODEX_HOME"]).glob("sessions/*/*/*/*.jsonl"):
+        for line in file.read_text().splitlines():
+            if '"token_usage_record"' in line:
+                with contextlib.suppress(ValueError):  # torn by a kill
+                    record = json.loads(line)["payload"]
+                    usages[record["response_id"]] = record["usage"]
+    return sum(
+        estimate_cost(
+            MODEL, u["input_tokens"] - u["cached_input_tokens"], u["output_tokens"], u["cached_input_tokens"]
+        )
+        or 0
+        for u in usages.values()
+    )
+
+
+def unfinished(stage: Stage) -> list[str]:
+    reader = stage.reader()
+    left = [turn.session for turn in reader.unfinished()]
+    reader.close()
+    return left
+
+
+async def work(client: EngineClient, sessions: list[str], stage: Stage) -> None:
+    """All sessions are at work (again)."""
+    while len(sessions) < SESSIONS:
+        sessions.append((await client.delegate(WORK))["session_id"])
+    busy = unfinished(stage)
+    for session in sessions:
+        if session not in busy:
+            await client.converse(session, WORK)
+
+
+async def rounds(stage: Stage, count: int, seed: int, victims: list[str], server: ModelServer | None) -> None:
+    dice, watch, sessions = random.Random(seed), Watch(stage), list[str]()
+    lost = untold = 0.0
+    print("seed", seed)
+    for number in range(count):
+        victim = dice.choice(victims)
+        client = await host(stage)
+        argv = ["-m", "zwarm_tui", "--project", str(stage.project), "wait", "--json"]
+        await work(client, sessions, stage)
+        other = await asyncio.create_subprocess_exec(sys.executable, *argv, stdout=asyncio.subprocess.DEVNULL)
+        until = asyncio.get_running_loop().time() + dice.uniform(0.1, 3.0)
+        while asyncio.get_running_loop().time() < until:
+            watch.look()
+            await asyncio.sleep(0.05)
+        print("round", number, "kills", victim)
+        process = psutil.Process(stage.pid())
+        if victim == "host":
+            await client.aclose()
+            process.kill()
+            await eventually(partial(dead, process))
+            await asyncio.wait_for(other.wait(), PATIENCE)  # it has the host started again, or is told
+            client = await host(stage)
+            assert unfinished(stage) == []
+        elif victim == "codex":
+            for child in process.children():
+                with contextlib.suppress(psutil.Error):
+                    if "app-server" in child.cmdline():
+                        child.kill()
+            await eventually(lambda: not unfinished(stage))
+        if other.returncode is None:
+            other.kill()
+            await other.wait()
+        if server is not None and victim != "client":
+            usd, complete = spent(stage)
+            if victim == "host":  # all that codex recorded is made up for
+                assert -1e-9 <= recorded() - usd <= untold + 1e-9
+            untold = recorded() - usd  # by a killed codex; some of it is told when a thread goes on
+            # What left the server at that instant, and codex did not live to see, is unknown.
+            missing = delivered(server) - usd
+            assert -1e-9 <= missing <= lost + SESSIONS * DEAREST
+            assert not complete or missing == pytest.approx(0, abs=1e-9)
+            lost = missing
+        watch.check()
+        await client.aclose()
+    client = await host(stage)
+    await eventually(lambda: not unfinished(stage))
+    await client.aclose()
+    watch.check()
+    await asyncio.to_thread(stage.json, "host", "stop")
+    await eventually(lambda: not stage.processes(), "no process is left")
+
+
+@pytest.mark.parametrize("seed", [1])
+async def test_a_few_rounds(stage: Stage, seed: int) -> None:
+    await rounds(stage, 5, seed, ["host", "client"], None)
+
+
+@pytest.mark.codex
+async def test_a_few_rounds_on_codex(stage: Stage, server: ModelServer) -> None:
+    await rounds(stage, 4, 7, ["host", "codex", "client"], server)
+
+
+@pytest.mark.soak
+@pytest.mark.codex
+@pytest.mark.timeout(1800)
+async def test_fifty_rounds(stage: Stage, server: ModelServer, tmp_path: Path) -> None:
+    await rounds(stage, 50, random.randrange(10**6), ["host", "codex", "client"], server)

@@ -1,0 +1,255 @@
+"""A host's life: found, started, refused, stopped, left alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.host.conftest import DEMO, Stage, dead, eventually, until
+from zwarm_tui.config.settings import Settings
+from zwarm_tui.core.errors import LockedError, ReadOnlyError, ZwarmError
+from zwarm_tui.core.model import TIP
+from zwarm_tui.engine import Engine
+from zwarm_tui.host import place
+from zwarm_tui.host.connect import connect
+
+QUICK = "@say Done.\n@usage 1000 200 50"
+
+
+def test_it_starts_once_says_so_and_stops(stage: Stage) -> None:
+    assert stage.json("host", "status") == {"running": False}
+    first = stage.json("host", "start")
+    assert first["running"] is True
+    assert stage.json("host", "start")["pid"] == first["pid"]
+    status = stage.json("host", "status")
+    assert (status["pid"], status["turns"], status["clients"], status["stopping"]) == (
+        first["pid"],
+        0,
+        0,
+        None,
+    )
+    host = psutil.Process(first["pid"])
+    assert stage.json("host", "stop") == {"stopped": True, "pid": first["pid"]}
+    assert stage.json("host", "stop") == {"stopped": False}
+    assert not Path(first["socket"]).exists()
+    until(lambda: dead(host))
+
+
+def test_it_is_nobodys_child_and_has_no_terminal(stage: Stage) -> None:
+    stage.json("host", "start")
+    host = psutil.Process(stage.pid())
+    assert os.getsid(host.pid) == host.pid
+    assert host.terminal() is None
+    assert host.ppid() != os.getpid()
+
+
+def test_all_that_it_makes_is_private(stage: Stage) -> None:
+    socket = Path(stage.json("host", "start")["socket"])
+    for path in (
+        socket,
+        *(stage.project / ".zwarm" / n for n in ("lock", "host.json", "host.log", "zwarm.db")),
+    ):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    for folder in (socket.parent, stage.project / ".zwarm"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert (stage.project / ".zwarm" / ".gitignore").read_text() == "*\n"
+
+
+def test_a_second_one_is_refused(stage: Stage) -> None:
+    stage.json("host", "start")
+    second = stage.zwarm("host", "run")
+    assert second.returncode == 1
+    assert str(stage.pid()) in second.stderr
+    assert stage.json("host", "status")["running"]
+
+
+async def test_beside_an_engine_without_a_host_there_is_no_host(stage: Stage) -> None:
+    async with await Engine.open(stage.project, Settings(executor="demo")):
+        with pytest.raises(LockedError, match=str(os.getpid())):
+            await stage.connect()
+        assert stage.zwarm("delegate", QUICK).returncode == 1
+        assert stage.json("host", "status") == {"running": False}
+
+
+def test_what_a_dead_one_left_is_no_obstacle(stage: Stage) -> None:
+    stage.json("host", "start")
+    card = place.card_file(stage.project).read_text()
+    stage.kill()
+    assert place.card_file(stage.project).read_text() == card
+    assert stage.json("host", "status") == {"running": False}
+    assert stage.json("delegate", QUICK)["session_id"]
+    assert [s["status"] for s in stage.json("wait")] == ["completed"]
+
+
+async def test_a_deep_project_path(stage: Stage, tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a folder with a long name"] * 8)
+    deep.mkdir(parents=True)
+    other = Stage(deep)
+    other.settings(DEMO)
+    try:
+        assert len(other.json("host", "start")["socket"]) < 104
+        async with other.client() as client:
+            assert (await client.status())["project"] == str(deep)
+    finally:
+        other.end()
+
+
+def test_a_long_runtime_folder_is_passed_over(stage: Stage, tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    assert stage.json("host", "start", XDG_RUNTIME_DIR=str(long))["socket"].startswith("/tmp/")
+    # Who has another runtime folder finds it all the same.
+    assert stage.json("delegate", QUICK)["session_id"]
+
+
+async def test_a_socket_in_a_folder_of_others_is_not_trusted(stage: Stage, tmp_path: Path) -> None:
+    stage.json("host", "start")
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    card = place.read_card(stage.project)
+    assert card is not None
+    fake = place.Card(pid=card.pid, socket=str(open_to_all / "s"), version=card.version, starts=[])
+    place.write_card(stage.project, fake)
+    with pytest.raises(ZwarmError, match="yours alone"):
+        await stage.connect()
+    place.write_card(stage.project, card)
+
+
+async def test_never_means_never(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZWARM_HOST", "never")
+    client = await stage.connect()
+    assert isinstance(client, Engine)
+    await client.aclose()
+    assert place.standing(stage.project) is None
+    told = stage.json("delegate", QUICK)
+    assert stage.session(told["session_id"]).status.value == "completed", "the command stays until it is done"
+    with pytest.raises(ReadOnlyError):
+        monkeypatch.delenv("ZWARM_HOST")
+        await connect(stage.project, Settings(), start=False)
+
+
+def test_it_leaves_when_nothing_runs_and_nobody_is_there(stage: Stage) -> None:
+    stage.settings(f"{DEMO}[host]\nidle = 0.4\n")
+    host = psutil.Process(stage.json("host", "start")["pid"])
+    session = stage.json("delegate", "@sleep 1\n@say Done.")["session_id"]
+    until(lambda: dead(host), "the host left")
+    assert stage.session(session).status.value == "completed", "not while a turn ran"
+    assert "ended" in place.log_file(stage.project).read_text().splitlines()[-1]
+    assert not place.card_file(stage.project).exists()
+
+
+async def test_it_stays_while_somebody_is_connected(stage: Stage) -> None:
+    stage.settings(f"{DEMO}[host]\nidle = 0.2\n")
+    async with stage.client() as client:
+        seen = stage.pid()
+        began = (await client.delegate("@sleep 1\n@say Done."))["session_id"]
+        await eventually(lambda: stage.session(began).status.value == "completed")
+        assert stage.pid() == seen
+    await eventually(lambda: place.standing(stage.project) is None)
+
+
+def test_stopping_asks_what_becomes_of_turns(stage: Stage) -> None:
+    session = stage.json("delegate", "@hang")["session_id"]
+    until(lambda: stage.session(session).status.value == "running")
+    refused = stage.zwarm("host", "stop")
+    assert refused.returncode == 2
+    assert session in refused.stderr
+    assert stage.json("host", "stop", "--running", "interrupt")["stopped"]
+    assert stage.session(session).status.value == "interrupted"
+
+
+def test_draining_waits_and_takes_nothing_new(stage: Stage) -> None:
+    session = stage.json("delegate", "@ask Which?")["session_id"]
+    until(lambda: stage.session(session).status.value == "awaiting_input")
+    argv = [sys.executable, "-m", "zwarm_tui", "--project", str(stage.project), "host", "stop"]
+    with subprocess.Popen([*argv, "--running", "drain"], stdout=subprocess.DEVNULL) as stopping:
+        until(lambda: stage.json("host", "status")["stopping"] == "drain")
+        refused = stage.zwarm("delegate", QUICK)
+        assert refused.returncode == 2
+        assert "about to end" in refused.stderr
+        assert stage.json("answer", session, "That one")["answer"] == "That one"
+        assert stopping.wait(30) == 0
+    assert stage.session(session).status.value == "completed"
+
+
+def test_left_turns_go_on_with_the_next_one(stage: Stage) -> None:
+    session = stage.json("delegate", "@stream 30 3000\n@say Done.")["session_id"]
+    until(lambda: stage.session(session).status.value == "running")
+    stage.json("host", "stop", "--running", "leave")
+    assert stage.session(session).status.value == "interrupted"
+    stage.json("host", "start")
+    until(lambda: stage.session(session).turns == 2)
+    assert [s["id"] for s in stage.json("wait", session)] == [session]
+    stage.json("host", "stop")
+    stage.json("host", "start")
+    assert stage.session(session).turns == 2, "once"
+
+
+def test_left_turns_go_on_where_they_were_and_nowhere_else(stage: Stage) -> None:
+    stage.json("checkpoint")
+    session = stage.json("delegate", "@hang")["session_id"]
+    until(lambda: stage.session(session).status.value == "running")
+    stage.json("goto", "T1")
+    stage.json("host", "stop", "--running", "leave")
+    stage.json("host", "start")
+    timeline = stage.json("checkpoints")
+    assert [b["name"] for b in timeline["branches"]] == ["main"], "going on is no new beginning"
+    # T1 is the tip of main, so main grows on: T2 is there as soon as the turn is over.
+    assert timeline["current"] in ("T1", "T2")
+    reader = stage.reader()
+    until(lambda: [t.status.value for t in reader.turns(session, ((1, TIP),))] == ["interrupted", "running"])
+    reader.close()
+
+
+def test_it_is_not_started_again_and_again(stage: Stage) -> None:
+    for _ in range(3):
+        stage.json("delegate", QUICK)
+        stage.kill()
+    refused = stage.zwarm("delegate", QUICK)
+    assert refused.returncode == 1
+    assert "died 3 times" in refused.stderr
+    assert "host.log" in refused.stderr
+    assert stage.json("host", "start")["running"], "asked for, it is tried once more"
+    assert stage.zwarm("delegate", QUICK).returncode == 0
+
+
+def test_what_keeps_it_from_starting_is_said(stage: Stage) -> None:
+    (stage.project / ".zwarm" / "zwarm.db").mkdir()
+    refused = stage.zwarm("delegate", QUICK)
+    assert refused.returncode == 1
+    assert "zwarm.db can't be written" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_modules_of_the_project_stand_in_for_nothing(stage: Stage) -> None:
+    (stage.project / "asyncio.py").write_text("raise SystemExit('taken over')\n")
+    assert stage.json("host", "start")["running"]
+
+
+def test_who_has_another_environment_is_told(stage: Stage) -> None:
+    stage.json("host", "start", MY_API_KEY="sesame")
+    told = stage.zwarm("delegate", QUICK, CODEX_HOME="/elsewhere", OTHER_API_KEY="open").stderr
+    assert "CODEX_HOME" in told
+    assert "OTHER_API_KEY" in told
+    assert "MY_API_KEY" in told
+    for file in (stage.project / ".zwarm").iterdir():
+        if file.is_file():
+            assert b"sesame" not in file.read_bytes(), f"{file} holds a key"
+
+
+def test_a_host_in_the_foreground(stage: Stage) -> None:
+    argv = [sys.executable, "-m", "zwarm_tui", "--project", str(stage.project), "host", "run", "--json"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as host:
+        assert host.stdout is not None
+        assert f'"pid": {host.pid}' in host.stdout.readline()
+        assert stage.json("delegate", QUICK)["session_id"]
+        host.terminate()
+        assert host.wait(20) == 0
+    assert place.standing(stage.project) is None

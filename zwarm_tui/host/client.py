@@ -1,0 +1,198 @@
+"""`HostClient`: the engine's verbs, done by the project's host."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from zwarm_tui import __version__
+from zwarm_tui.client import EngineClient
+from zwarm_tui.core.errors import UsageError, ZwarmError
+from zwarm_tui.host import rpc
+from zwarm_tui.host.environment import fingerprint
+from zwarm_tui.host.verbs import VERBS
+
+Json = dict[str, Any]
+Notice = Callable[[str, Json], None]
+
+
+class Lost(ZwarmError):
+    """The host ended before it answered."""
+
+
+class Connection:
+    """One connection to a host. `on_notice(method, params)` hears what it tells unasked;
+    `closed` is set when the connection is over."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, on_notice: Notice | None = None
+    ) -> None:
+        self._reader, self._writer = reader, writer
+        self._on_notice = on_notice
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._last = 0
+        self.closed = asyncio.Event()
+        self._task = asyncio.create_task(self._read(), name="host connection")
+
+    @classmethod
+    async def open(cls, socket: str | Path, on_notice: Notice | None = None) -> Connection:
+        """Connect, without a greeting. OSError where nobody listens."""
+        return cls(*await asyncio.open_unix_connection(socket, limit=rpc.LIMIT), on_notice)
+
+    async def greet(self) -> list[str]:
+        """Say which version this is; what differs between the environments, in sentences.
+        `LockedError` where the host is of another version."""
+        hello = {"version": __version__, "environment": fingerprint()}
+        answer = await self.call("hello", hello)
+        return list(answer["differences"])
+
+    async def call(self, method: str, params: Json) -> Any:
+        """Ask, and wait for the answer as long as it takes. Raises what the verb raised
+        in the host, or `Lost`."""
+        if self.closed.is_set():
+            raise Lost("the host has ended")
+        self._last += 1
+        number = self._last
+        line = rpc.encode({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        if len(line) > rpc.LIMIT:
+            raise UsageError("this is more than 64 MiB: put it into a file, and name that")
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        self._writer.write(line)
+        try:
+            return await answer
+        finally:
+            self._waiting.pop(number, None)
+
+    async def aclose(self) -> None:
+        """Hang up. What was asked for is seen through by the host."""
+        self._writer.close()
+        await asyncio.wait({self._task})
+
+    async def _read(self) -> None:
+        try:
+            while line := await self._reader.readline():
+                self._take(rpc.decode(line))
+        except (OSError, ValueError, rpc.Malformed):
+            pass  # whatever it was, the connection is of no more use
+        finally:
+            self.closed.set()
+            self._writer.close()
+            for answer in self._waiting.values():
+                if not answer.done():
+                    answer.set_exception(
+                        Lost("the host ended before it answered (zwarm-tui ls says what is)")
+                    )
+
+    def _take(self, message: Json) -> None:
+        if "method" in message:
+            if self._on_notice is not None:
+                self._on_notice(message["method"], message.get("params", {}))
+            return
+        number = message.get("id")
+        answer = self._waiting.get(number) if isinstance(number, int) else None
+        if answer is None or answer.done():
+            return  # who asked went away
+        if "error" in message:
+            answer.set_exception(rpc.raised(message["error"]))
+        else:
+            answer.set_result(message.get("result"))
+
+
+class HostClient:
+    """Has every verb of `client.EngineClient`, made from its signatures; make one with
+    `host.connect`. A host that was lost is looked for again, and started where need be;
+    one that said good-bye only when the next verb needs it."""
+
+    def __init__(self, dial: Callable[[Notice], Awaitable[Connection]]) -> None:
+        self._dial = dial
+        self._connection: Connection | None = None
+        self._dialling = asyncio.Lock()
+        self._keeper: asyncio.Task[None] | None = None
+        self._listeners: list[Callable[[int], None]] = []
+        self._bye = False
+        self._closed = False
+        self.differences: list[str] = []
+        """How this process's environment differs from the host's, in sentences."""
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        verb = VERBS.get(name)
+        if verb is None:
+            raise AttributeError(name)
+
+        async def send(*args: Any, **kwargs: Any) -> Any:
+            params = verb.bind(*args, **kwargs)
+            return await (await self.connection()).call(name, params)
+
+        return send
+
+    async def connection(self) -> Connection:
+        """The connection, made (again) where there is none."""
+        async with self._dialling:
+            if self._closed:
+                raise UsageError("this client was closed")
+            if self._connection is None or self._connection.closed.is_set():
+                self._connection = await self._greeted()
+                if self._keeper is None:
+                    self._keeper = asyncio.create_task(self._keep(), name="host keeper")
+            return self._connection
+
+    async def _greeted(self) -> Connection:
+        """A new connection. A host that dies takes some more for an instant: try again."""
+        tries = 3
+        while True:
+            self._bye = False
+            connection = await self._dial(self._notice)
+            try:
+                self.differences = await connection.greet()
+                if self._listeners:
+                    await connection.call("subscribe", {})
+                return connection
+            except BaseException as error:
+                await connection.aclose()
+                tries -= 1
+                if not isinstance(error, Lost) or not tries:
+                    raise
+
+    async def on_log(self, listener: Callable[[int], None]) -> None:
+        """Call `listener` with the log's last seq, whenever the host has added to it."""
+        self._listeners.append(listener)
+        await (await self.connection()).call("subscribe", {})
+
+    async def aclose(self, *, running: str = "leave") -> None:
+        """Hang up. What runs goes on, whatever `running` says: it is the host's."""
+        self._closed = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+        if self._connection is not None:
+            await self._connection.aclose()
+
+    def _notice(self, method: str, params: Json) -> None:
+        if method == "log":
+            for listener in list(self._listeners):
+                listener(int(params.get("seq", 0)))
+        elif method == "bye":
+            self._bye = True
+
+    async def _keep(self) -> None:
+        """Have a host again when it was lost: what it ran has to be taken care of."""
+        while True:
+            assert self._connection is not None
+            await self._connection.closed.wait()
+            if self._bye:
+                self._keeper = None
+                return
+            try:
+                await self.connection()
+            except (ZwarmError, OSError):
+                self._keeper = None
+                return  # the next verb tries again, and says what is wrong
+
+
+def hosted(client: EngineClient | None) -> HostClient | None:
+    """The client as a host's, None where it is an engine of this process."""
+    found: object = client
+    return found if isinstance(found, HostClient) else None

@@ -1,0 +1,75 @@
+"""The way in: the project's host, or an engine in this process where none may be started."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from pathlib import Path
+from typing import cast
+
+from zwarm_tui.client import EngineClient
+from zwarm_tui.config.paths import state_dir
+from zwarm_tui.config.settings import Settings
+from zwarm_tui.core.errors import LockedError, ReadOnlyError
+from zwarm_tui.host import place
+from zwarm_tui.host import start as starting
+from zwarm_tui.host.client import Connection, HostClient, Notice
+from zwarm_tui.store.lock import holder
+
+PATIENCE = 20.0
+"""Seconds to wait for a host that is just starting, or just leaving."""
+
+
+async def connect(project: Path, settings: Settings, *, start: bool = True) -> EngineClient:
+    """The verbs of a project: its host's, which is started where there is none. Where
+    none may be (ZWARM_HOST=never), an engine of this process, with `settings`.
+
+    `LockedError`: another process runs the agents by itself, or a host of another
+    version does. `ReadOnlyError`: there is no host, and `start` is False. Other
+    `ZwarmError`s say why the host did not start.
+    """
+    if not starting.forbidden() or place.standing(project) is not None:
+        try:
+            return await connect_host(project, start=start)
+        except ReadOnlyError:
+            if not starting.forbidden():
+                raise
+    from zwarm_tui.engine import Engine  # slow to import, and seldom needed
+
+    return await Engine.open(project, settings)
+
+
+async def connect_host(project: Path, *, start: bool = True) -> EngineClient:
+    """The host's verbs; see `connect`. It is a `HostClient`."""
+    may_start = start
+
+    async def dial(on_notice: Notice) -> Connection:
+        return await _dial(project, on_notice, may_start and not starting.forbidden())
+
+    client = HostClient(dial)
+    await client.connection()
+    return cast("EngineClient", client)  # it has the verbs by their signatures
+
+
+async def _dial(project: Path, on_notice: Notice | None, start: bool) -> Connection:
+    until = time.monotonic() + PATIENCE
+    while True:
+        card = place.standing(project)
+        if card is not None:
+            with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):  # it is just leaving
+                return await Connection.open(place.reachable(card), on_notice)
+        who = holder(state_dir(project))
+        if who is None:
+            if not start:
+                raise ReadOnlyError("no host runs this project's agents, and none is to be started")
+            with contextlib.suppress(LockedError):  # another client was faster
+                await asyncio.to_thread(starting.start, project)
+                continue
+            who = holder(state_dir(project)) or {}
+        if who.get("purpose") == "engine" or time.monotonic() > until:
+            raise LockedError(
+                f"another zwarm-tui (pid {who.get('pid', 'unknown')}) runs this project's agents by itself, "
+                "without a host: end it, or work with it"
+            )
+        await asyncio.sleep(0.02)

@@ -1,0 +1,54 @@
+"""How a host ends with turns under way: it waits for them, interrupts them, or has the
+next host go on with them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+
+from zwarm_tui.config.paths import state_dir
+from zwarm_tui.core.errors import ZwarmError
+from zwarm_tui.engine import Engine
+from zwarm_tui.host.server import HostServer
+from zwarm_tui.pilot.pilot import PILOT
+
+log = logging.getLogger("zwarm.host")
+
+
+async def wind_up(engine: Engine, server: HostServer) -> None:
+    """See to the running turns as `server.how` says. While turns are waited for, no new
+    ones begin, and another wish may come."""
+    engine.sessions.closed_because = "the host is about to end: nothing new is started"
+    while server.how == "drain" and (turns := [t.task for t in engine.sessions.running() if t.task]):
+        server.stopping.clear()
+        hurry = asyncio.create_task(server.stopping.wait())
+        await asyncio.wait({*turns, hurry}, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        server.stopping.set()
+    if server.how == "leave":
+        left = [[turn.session, turn.branch] for turn in engine.sessions.running()]
+        _file(engine).write_text(json.dumps(left))
+
+
+async def take_up(engine: Engine) -> None:
+    """Go on with what the last host left for this one."""
+    try:
+        left = json.loads(_file(engine).read_text())
+    except (OSError, ValueError):
+        return
+    _file(engine).unlink()  # first: what crashes the host must not do so twice
+    for session, branch in left:
+        try:
+            with engine.sessions.on_branch(branch):  # wherever the project is now
+                engine.sessions.allow_beside()
+                if session == PILOT:
+                    await engine.pilot()
+                await engine.sessions.send_message(session, engine.going_on(session))
+        except ZwarmError as error:
+            log.warning("%s was not taken up again: %s", session, error)
+
+
+def _file(engine: Engine) -> Path:
+    return state_dir(engine.project) / "resume.json"

@@ -1,0 +1,117 @@
+"""A host's life: it takes the project's lock, cleans up after a dead one, serves, and
+leaves when it is told to, or when nothing runs and nobody is connected."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from zwarm_tui import __version__
+from zwarm_tui.config.paths import state_dir
+from zwarm_tui.config.settings import load
+from zwarm_tui.engine import Engine
+from zwarm_tui.executors.process import SESSION_MARK, become_subreaper, sweep
+from zwarm_tui.host import leave, place
+from zwarm_tui.host.server import HostServer
+
+log = logging.getLogger("zwarm.host")
+
+PROJECT_MARK = "ZWARM_PROJECT"
+"""In the environment of all that a host starts: the project's id."""
+REST = 60.0
+"""Seconds without a turn after which agents' processes are ended; a turn starts them again."""
+SETTLED = 60.0
+"""A host that lives for so many seconds did not crash at its start."""
+
+
+async def run(project: Path, ready: Callable[[], None], *, starts: list[float]) -> None:
+    """Be the project's host until it is told to end. `ready` is called once clients can
+    connect; `starts` are those of hosts that died shortly before. `LockedError` where
+    another process runs the project's agents."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    faulthandler.enable()
+    os.environ[PROJECT_MARK] = place.project_id(project)
+    become_subreaper()
+    loaded = load(project)
+    engine = await Engine.open(project, loaded.settings, purpose="host")
+    engine.problems += [str(problem) for problem in loaded.problems]
+    try:
+        (state_dir(project) / "lock").chmod(0o600)
+        await end_leftovers(engine)
+        await _serve(engine, ready, starts, idle=loaded.settings.host.idle)
+    finally:
+        await engine.aclose()
+    log.info("ended")
+
+
+async def end_leftovers(engine: Engine) -> None:
+    """End what a dead host's agents left running. Whatever carries the project's mark is
+    such: only who holds its lock, as we do, starts agents."""
+    marks = [{PROJECT_MARK: os.environ[PROJECT_MARK]}]
+    # Where the user's codex gives its commands none of our environment, they have this.
+    marks += [{SESSION_MARK: session} for session in engine.recovered if session != "pilot"]
+    ended = sum([await sweep(mark) for mark in marks])
+    if ended:
+        log.warning("ended %d processes that a dead host had left", ended)
+
+
+async def _serve(engine: Engine, ready: Callable[[], None], starts: list[float], *, idle: float) -> None:
+    loop = asyncio.get_running_loop()
+    server = HostServer(engine)
+    socket = place.new_socket(engine.project)
+    await server.listen(socket)
+    card = place.Card(pid=os.getpid(), socket=str(socket), version=__version__, starts=[*starts, time.time()])
+    place.write_card(engine.project, card)
+    settled = place.Card(pid=card.pid, socket=card.socket, version=card.version, starts=[])
+    settling = loop.call_later(SETTLED, place.write_card, engine.project, settled)
+
+    def grew(seq: int) -> None:  # on the log's thread
+        loop.call_soon_threadsafe(server.grew, seq)
+
+    unsubscribe = engine.store.subscribe(grew)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, server.stop, "interrupt")
+    log.info("host of %s, version %s", engine.project, __version__)
+    await leave.take_up(engine)
+    ready()
+    watch = asyncio.create_task(_watch(engine, server, idle), name="idle watch")
+    try:
+        await server.stopping.wait()
+        await leave.wind_up(engine, server)
+    finally:
+        watch.cancel()
+        settling.cancel()
+        # First the card, so that no client comes to a host that is leaving.
+        place.card_file(engine.project).unlink(missing_ok=True)
+        unsubscribe()
+        await server.close("it was stopped" if server.how != "idle" else "nothing ran, and nobody was here")
+        with contextlib.suppress(OSError):
+            socket.unlink()
+
+
+async def _watch(engine: Engine, server: HostServer, idle: float) -> None:
+    """End the agents' processes after a while without a turn, and the host itself after
+    `idle` seconds without a turn or a client (0: never)."""
+    tick = min(1.0, idle / 4) if idle else 1.0
+    quiet = alone = time.monotonic()
+    resting = False
+    while True:
+        await asyncio.sleep(tick)
+        now = time.monotonic()
+        if engine.sessions.running() or server.at_work:
+            quiet, resting = now, False
+        if server.peers or quiet == now:
+            alone = now
+        if now - quiet > REST and not resting:
+            resting = True
+            await engine.rest()
+        if idle and now - alone > idle:
+            server.stop("idle")

@@ -1,0 +1,100 @@
+"""Where a project's host is to be found: its socket, its card, its log.
+
+The socket lies in the user's runtime folder, since socket paths must be short, under a
+name made from the project's path. The card (`.zwarm/host.json`) says where that was: a
+client may have another runtime folder (cron, ssh, an agent's short environment).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from zwarm_tui.config.paths import state_dir
+from zwarm_tui.core.errors import ZwarmError
+from zwarm_tui.store.lock import holder
+
+_LONGEST = 100
+"""Bytes that a socket's path may have everywhere (macOS: 103, Linux: 107)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a host says of itself. `starts`: when this one and those that died shortly
+    before it began, seconds since the epoch."""
+
+    pid: int
+    socket: str
+    version: str
+    starts: list[float]
+
+
+def project_id(project: Path) -> str:
+    """A short name for a project, made from its path."""
+    return hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
+
+
+def new_socket(project: Path) -> Path:
+    """The path for a project's socket, in a folder that is private (made, and checked)."""
+    name = f"{project_id(project)}.sock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    for folder in (*([Path(runtime) / "zwarm-tui"] if runtime else []), Path(f"/tmp/zwarm-{os.getuid()}")):
+        if len(os.fsencode(folder / name)) <= _LONGEST and folder.parent.is_dir():
+            _make_private(folder)
+            return folder / name
+    raise ZwarmError("there is no folder for the host's socket: set XDG_RUNTIME_DIR to a short path")
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _check_private(folder)
+
+
+def _check_private(path: Path) -> None:
+    """`ZwarmError` where others than we could have made this, or can reach it."""
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ZwarmError(f"{path} must be yours alone (chmod 700, no link): the host's socket is there")
+
+
+def card_file(project: Path) -> Path:
+    return state_dir(project) / "host.json"
+
+
+def log_file(project: Path) -> Path:
+    """The host's own log: private, small, without anything that was said."""
+    return state_dir(project) / "host.log"
+
+
+def write_card(project: Path, card: Card) -> None:
+    """Put the card down, whole and private."""
+    beside = card_file(project).with_suffix(".new")
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        json.dump(asdict(card), out)
+    beside.replace(card_file(project))
+
+
+def read_card(project: Path) -> Card | None:
+    """The card of the host that runs, or of one that died without taking it away."""
+    try:
+        return Card(**json.loads(card_file(project).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def standing(project: Path) -> Card | None:
+    """The card of the host that runs now; None where none does (yet)."""
+    card = read_card(project)
+    who = holder(state_dir(project)) if card else None
+    return card if card and who and who.get("pid") == card.pid else None
+
+
+def reachable(card: Card) -> str:
+    """The socket of a host, checked: a repository can bring a card along that leads to
+    somebody else's."""
+    _check_private(Path(card.socket).parent)
+    return card.socket

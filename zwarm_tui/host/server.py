@@ -1,0 +1,206 @@
+"""The host's side of the socket: any number of clients, one engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from zwarm_tui import __version__
+from zwarm_tui.client import EngineClient
+from zwarm_tui.core.errors import LockedError, UsageError, ZwarmError
+from zwarm_tui.host import rpc
+from zwarm_tui.host.environment import differences, fingerprint
+from zwarm_tui.host.verbs import VERBS
+
+Json = dict[str, Any]
+log = logging.getLogger("zwarm.host")
+
+BUFFER = 8 * 2**20
+"""Bytes that may wait for a client that doesn't read; with more it is dropped."""
+NEWS = 0.05
+"""Seconds between two notices that the log grew."""
+GOOD_BYE = 1.0
+"""Seconds in which clients have to take what is on its way to them."""
+STOPS = ("drain", "interrupt", "leave")
+
+
+class HostServer:
+    """Serves the verbs of an engine. `stopping` is set when someone asks it to end, and
+    `how` then says what becomes of running turns (one of `STOPS`, or "idle")."""
+
+    def __init__(self, engine: EngineClient) -> None:
+        self.engine = engine
+        self.peers: set[Peer] = set()
+        self.at_work: set[asyncio.Task[None]] = set()
+        """Verbs under way. They see their work through, also where their client left."""
+        self.stopping = asyncio.Event()
+        self.how = ""
+        self.environment = fingerprint()
+        self.began = time.time()
+        self._listener: asyncio.Server | None = None
+        self._seq = 0
+        self._told = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def listen(self, path: Path) -> None:
+        """Take connections at a socket that only its owner can reach."""
+        self._listener = await asyncio.start_unix_server(self._serve, path, limit=rpc.LIMIT)
+        path.chmod(0o600)
+
+    async def close(self, reason: str) -> None:
+        """Take no more connections, and say good-bye to those there are."""
+        if self._listener is not None:
+            self._listener.close()
+        serving = [peer.task for peer in self.peers]
+        for peer in list(self.peers):
+            peer.send({"jsonrpc": "2.0", "method": "bye", "params": {"reason": reason}})
+            peer.hang_up()
+        if serving:
+            _, slow = await asyncio.wait(serving, timeout=GOOD_BYE)
+            for task in slow:
+                task.cancel()
+
+    def stop(self, how: str) -> None:
+        """Ask the host to end; see `STOPS`. A second wish wins over a patient first one."""
+        self.how = how
+        self.stopping.set()
+
+    def grew(self, seq: int) -> None:
+        """The log has a new end: subscribers hear of it, every `NEWS` seconds at most."""
+        self._seq = max(seq, self._seq)
+        if self._timer is None:
+            self._told = self._seq
+            notice = {"jsonrpc": "2.0", "method": "log", "params": {"seq": self._seq}}
+            for peer in list(self.peers):
+                if peer.subscribed:
+                    peer.send(notice)
+            self._timer = asyncio.get_running_loop().call_later(NEWS, self._again)
+
+    def _again(self) -> None:
+        self._timer = None
+        if self._told != self._seq:
+            self.grew(self._seq)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        peer = Peer(self, writer, task)
+        self.peers.add(peer)
+        try:
+            while line := await reader.readline():
+                if not line.isspace():
+                    peer.take(line)
+        except ValueError:  # of readline, for a line without an end
+            peer.refuse(rpc.Malformed(rpc.INVALID, f"a line has {rpc.LIMIT} bytes at most"), None)
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # it was dropped, or died: what it asked for is seen through
+        finally:
+            self.peers.discard(peer)
+            peer.hang_up()
+
+    async def answer(self, peer: Peer, method: str, params: Json) -> Any:
+        """The result of a request; raises what is wrong with it."""
+        match method:
+            case "hello":
+                return self._greet(peer, params)
+            case "host.status":
+                return self._status()
+            case "host.stop":
+                how = params.get("how", "interrupt")
+                if how not in STOPS:
+                    raise UsageError(f"how is one of {', '.join(STOPS)}")
+                self.stop(how)
+                return {"stopping": how}
+        if not peer.greeted:
+            raise rpc.Malformed(rpc.INVALID, "say hello first")
+        if method == "subscribe":
+            peer.subscribed = True
+            return {"seq": self._seq}
+        verb = VERBS.get(method)
+        if verb is None:
+            raise rpc.Malformed(rpc.NO_METHOD, f"there is no method {method}")
+        verb.check(params)
+        result = await getattr(self.engine, method)(**params)
+        if method == "status":
+            result["problems"] = [*result["problems"], *peer.differences]
+            result["host"] = os.getpid()
+        return result
+
+    def _greet(self, peer: Peer, params: Json) -> Json:
+        theirs = params.get("version")
+        if theirs != __version__:
+            raise LockedError(
+                f"this project's host is zwarm-tui {__version__}, and this is {theirs}: "
+                "`zwarm-tui host stop` ends it, and the next start takes yours"
+            )
+        environment = params.get("environment")
+        if isinstance(environment, dict):
+            peer.differences = differences(self.environment, environment)
+        peer.greeted = True
+        return {"version": __version__, "pid": os.getpid(), "differences": peer.differences}
+
+    def _status(self) -> Json:
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "since": self.began,
+            "clients": sum(peer.greeted for peer in self.peers),
+            "stopping": self.how or None,
+        }
+
+
+class Peer:
+    """One connection."""
+
+    def __init__(self, server: HostServer, writer: asyncio.StreamWriter, task: asyncio.Task[None]) -> None:
+        self._server, self._writer = server, writer
+        self.task = task
+        self.greeted = False
+        self.subscribed = False
+        self.differences: list[str] = []
+
+    def take(self, line: bytes) -> None:
+        """Begin what a line asks for."""
+        try:
+            method, params, number = rpc.request(line)
+        except rpc.Malformed as malformed:
+            self.refuse(malformed, malformed.id)
+            return
+        task = asyncio.create_task(self._answer(method, params, number), name=method)
+        self._server.at_work.add(task)
+        task.add_done_callback(self._server.at_work.discard)
+
+    async def _answer(self, method: str, params: Json, number: Any) -> None:
+        try:
+            result = await self._server.answer(self, method, params)
+        except (ZwarmError, rpc.Malformed) as error:
+            self.refuse(error, number)
+        except Exception as error:  # a bug in one verb is told to who asked; the host stays up
+            log.exception("%s failed", method)
+            self.refuse(error, number)
+        else:
+            if number is not None:
+                self.send({"jsonrpc": "2.0", "id": number, "result": result})
+
+    def refuse(self, error: Exception, number: Any) -> None:
+        self.send({"jsonrpc": "2.0", "id": number, "error": rpc.failure(error)})
+
+    def send(self, message: Json) -> None:
+        """Put a message on its way. Never blocks: who doesn't read is dropped."""
+        transport = self._writer.transport
+        if transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > BUFFER:
+            log.warning("a client does not read: dropped")
+            transport.abort()
+            return
+        self._writer.write(rpc.encode(message))
+
+    def hang_up(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop may be closing
+            self._writer.close()
