@@ -1,0 +1,101 @@
+"""How it looks. After a change on purpose: `pytest tests/tui/test_snapshots.py --snapshot-update`,
+and look at each picture before it is committed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.scene import Recorder, fill, make_app
+from zwarm_tui.config.settings import UiSettings
+from zwarm_tui.tui.app import ZwarmApp
+
+SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x60": (200, 60)}
+Compare = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "todo"
+    folder.mkdir()
+    return folder
+
+
+def app_in(project: Path, theme: str = "zwarm-dark") -> ZwarmApp:
+    return make_app(project, Recorder(), ui=UiSettings(theme=theme, animations=False))
+
+
+def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """Type, when the engine is there; and let no cursor blink."""
+
+    async def run(pilot: Pilot[Any]) -> None:
+        app = pilot.app
+        assert isinstance(app, ZwarmApp)
+        while not app.link.ready:
+            await pilot.pause()
+        app.main.query_one("Composer").cursor_blink = False  # type: ignore[attr-defined]
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        app.clear_notifications()
+        await pilot.pause()
+
+    return run
+
+
+@pytest.mark.parametrize("theme", ["zwarm-dark", "zwarm-light"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_pilot(snap_compare: Compare, project: Path, size: str, theme: str) -> None:
+    """Sessions that need the person on top; the second branch beside the first."""
+    fill(project)
+    assert snap_compare(app_in(project, theme), terminal_size=SIZES[size], run_before=after())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_approval(snap_compare: Compare, project: Path, size: str) -> None:
+    """In place in the transcript, with its keys in the bottom line."""
+    fill(project)
+    assert snap_compare(app_in(project), terminal_size=SIZES[size], run_before=after("ctrl+n", "f3"))
+
+
+def test_the_dialog_of_an_approval(snap_compare: Compare, project: Path) -> None:
+    """The exact command, and what can be answered."""
+    fill(project)
+    assert snap_compare(app_in(project), terminal_size=SIZES["80x24"], run_before=after("ctrl+r"))
+
+
+def test_the_timeline_on_a_small_screen(snap_compare: Compare, project: Path) -> None:
+    """Over the right side, while it has the focus."""
+    fill(project)
+    assert snap_compare(app_in(project), terminal_size=SIZES["80x24"], run_before=after("f4", "up"))
+
+
+def test_help(snap_compare: Compare, project: Path) -> None:
+    """All keys, from the table of actions."""
+    assert snap_compare(app_in(project), terminal_size=SIZES["120x36"], run_before=after("f1"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_empty_project(snap_compare: Compare, project: Path, size: str) -> None:
+    """Says what to do."""
+    assert snap_compare(app_in(project), terminal_size=SIZES[size], run_before=after())
+
+
+def test_a_screen_of_forty_columns(snap_compare: Compare, project: Path) -> None:
+    """One pane at a time."""
+    fill(project)
+    assert snap_compare(app_in(project), terminal_size=(40, 12), run_before=after())

@@ -1,0 +1,372 @@
+"""Everything a person can do, in one table.
+
+From it come the key bindings, the command palette, the help screen, the hints in the
+bottom line and the ids that a settings file may give other keys to. What `run` names is
+a method of the main screen (or of the app).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding
+
+Where = Literal["app", "screen", "sessions", "timeline"]
+"""Where its keys work: always; unless a dialog is open; in one list only."""
+
+ANYWHERE = frozenset({"composer", "sessions", "transcript", "timeline"})
+READING = frozenset({"sessions", "transcript"})
+
+NEEDS = {
+    "attention": "No session needs you.",
+    "approval": "No approval of this session waits for you.",
+    "request": "Nothing waits for your decision.",
+    "running": "No turn of this session runs.",
+    "stopped": "This session was not interrupted: just write to it.",
+    "executor": "The pilot stays: it can only be interrupted.",
+    "diff": "This session's last turn changed no files.",
+    "found": "Nothing is searched for: / in the transcript searches.",
+}
+"""What an action may need -> what is said where that is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing to do. `keys` are the default ones, several with commas, "" for none;
+    `hint` is its word in the bottom line while one of `seen` has the focus."""
+
+    id: str
+    title: str
+    help: str
+    run: str
+    keys: str = ""
+    where: Where = "screen"
+    hint: str = ""
+    seen: frozenset[str] = frozenset()
+    needs: str = ""
+
+    @property
+    def action(self) -> str:
+        """The action as Textual calls it."""
+        return self.run if "." in self.run else f"screen.{self.run}"
+
+
+ACTIONS: tuple[Action, ...] = (
+    # -- what waits for the person ------------------------------------------------------
+    Action(
+        id="next-attention",
+        title="Next session that needs you",
+        help="Open the session that has waited longest with the most urgent reason.",
+        run="next_attention",
+        keys="ctrl+n",
+        hint="next ▲",
+        seen=ANYWHERE,
+        needs="attention",
+    ),
+    Action(
+        id="decide",
+        title="Decide what waits",
+        help="Look at the open approval or question of this session, else at the oldest one.",
+        run="decide",
+        keys="ctrl+r",
+        hint="decide",
+        seen=ANYWHERE,
+        needs="request",
+    ),
+    Action(
+        id="accept",
+        title="Accept",
+        help="Let the agent do what it asks for, this once.",
+        run="approve('accept')",
+        keys="a",
+        hint="accept",
+        seen=READING,
+        needs="approval",
+    ),
+    Action(
+        id="accept-session",
+        title="Accept for the session",
+        help="Let the agent do this, and the like of it for as long as its session lasts.",
+        run="approve('accept_session')",
+        keys="s",
+        hint="for the session",
+        seen=READING,
+        needs="approval",
+    ),
+    Action(
+        id="deny",
+        title="Deny",
+        help="Refuse what the agent asks for, with a word on why if you like.",
+        run="deny",
+        keys="d",
+        hint="deny",
+        seen=READING,
+        needs="approval",
+    ),
+    # -- sessions -----------------------------------------------------------------------
+    Action(
+        id="delegate",
+        title="Delegate a task",
+        help="Start an agent of your own, beside those of the pilot (:delegate TASK).",
+        run="prefill(':delegate ')",
+        keys="ctrl+o",
+        hint="delegate",
+        seen=frozenset({"sessions"}),
+    ),
+    Action(
+        id="interrupt",
+        title="Interrupt the turn",
+        help="Stop this session's running turn, or take a queued one back.",
+        run="interrupt",
+        keys="ctrl+g,x",
+        hint="interrupt",
+        seen=ANYWHERE,
+        needs="running",
+    ),
+    Action(
+        id="resume",
+        title="Resume",
+        help="Go on with a turn that was interrupted.",
+        run="resume",
+        keys="r",
+        hint="resume",
+        seen=READING,
+        needs="stopped",
+    ),
+    Action(
+        id="end-session",
+        title="End the session",
+        help="Stop its turn and let its agent go. Its transcript stays.",
+        run="end_session",
+        keys="delete",
+        needs="executor",
+    ),
+    Action(
+        id="fork-session",
+        title="Fork the session",
+        help="A new session with the history of this one.",
+        run="fork_session",
+        needs="executor",
+    ),
+    Action(
+        id="diff",
+        title="Show the diff",
+        help="All that this session's last turn changed, file by file.",
+        run="show_diff",
+        keys="v",
+        hint="diff",
+        seen=READING,
+        needs="diff",
+    ),
+    Action(
+        id="next-session",
+        title="Next session in the list",
+        help="Open the session below.",
+        run="step(1)",
+        keys="ctrl+down",
+    ),
+    Action(
+        id="previous-session",
+        title="Previous session in the list",
+        help="Open the session above.",
+        run="step(-1)",
+        keys="ctrl+up",
+    ),
+    Action(
+        id="open-session",
+        title="Open the chosen session",
+        help="Show the session under the cursor, and write to it.",
+        run="open_chosen",
+        keys="enter",
+        where="sessions",
+        hint="open",
+        seen=frozenset({"sessions"}),
+    ),
+    Action(
+        id="filter-sessions",
+        title="Filter the sessions",
+        help="Show only those whose task, id, status or agent holds some words.",
+        run="filter_sessions",
+        keys="slash",
+        where="sessions",
+        hint="filter",
+        seen=frozenset({"sessions"}),
+    ),
+    # -- the transcript -----------------------------------------------------------------
+    Action(
+        id="search",
+        title="Search the transcript",
+        help="Find words in all of this session's transcript.",
+        run="search",
+        keys="slash",
+        hint="search",
+        seen=frozenset({"transcript"}),
+    ),
+    Action(
+        id="search-next",
+        title="Next hit",
+        help="Go to the next place that the search found.",
+        run="search_step(1)",
+        keys="n",
+        hint="next",
+        seen=frozenset({"transcript"}),
+        needs="found",
+    ),
+    Action(
+        id="search-previous",
+        title="Previous hit",
+        help="Go to the place before that the search found.",
+        run="search_step(-1)",
+        keys="N",
+        needs="found",
+    ),
+    # -- the timeline -------------------------------------------------------------------
+    Action(
+        id="goto",
+        title="Jump to the chosen checkpoint",
+        help="Go to the checkpoint or branch under the cursor. Nothing is lost by it.",
+        run="goto_chosen",
+        keys="enter",
+        where="timeline",
+        hint="jump",
+        seen=frozenset({"timeline"}),
+    ),
+    Action(
+        id="checkpoint",
+        title="Take a checkpoint",
+        help="Mark this place in the timeline, to come back to it.",
+        run="checkpoint",
+        keys="ctrl+s",
+        hint="checkpoint",
+        seen=frozenset({"timeline"}),
+    ),
+    Action(
+        id="branch",
+        title="Branch here",
+        help="A new branch of the timeline at this place (:branch NAME).",
+        run="prefill(':branch ')",
+        keys="b",
+        where="timeline",
+        hint="branch",
+        seen=frozenset({"timeline"}),
+    ),
+    Action(
+        id="rename-branch",
+        title="Rename the branch",
+        help="Another name for the branch that you are on (:rename NAME).",
+        run="prefill(':rename ')",
+        keys="R",
+        where="timeline",
+        hint="rename",
+        seen=frozenset({"timeline"}),
+    ),
+    # -- moving about -------------------------------------------------------------------
+    Action(
+        id="sessions",
+        title="Go to the sessions",
+        help="The list at the left.",
+        run="go('sessions')",
+        keys="f2",
+        hint="sessions",
+        seen=frozenset({"composer", "transcript", "timeline"}),
+    ),
+    Action(
+        id="transcript",
+        title="Go to the transcript",
+        help="Read, scroll, fold, search and copy.",
+        run="go('transcript')",
+        keys="f3",
+        hint="transcript",
+        seen=frozenset({"composer", "sessions"}),
+    ),
+    Action(
+        id="timeline",
+        title="Go to the timeline",
+        help="The checkpoints at the right; on a narrow screen they come up over it.",
+        run="go('timeline')",
+        keys="f4,ctrl+t",
+        hint="timeline",
+        seen=frozenset({"composer", "sessions", "transcript"}),
+    ),
+    Action(
+        id="composer",
+        title="Write",
+        help="Back to the composer, from anywhere.",
+        run="go('composer')",
+        keys="escape,i",
+        hint="write",
+        seen=frozenset({"sessions", "transcript", "timeline"}),
+    ),
+    # -- the app ------------------------------------------------------------------------
+    Action(
+        id="status",
+        title="Status of the swarm",
+        help="What thinks, what runs, and what is wrong.",
+        run="status",
+    ),
+    Action(
+        id="theme",
+        title="Change the theme",
+        help="Choose other colours (:theme NAME).",
+        run="app.change_theme",
+        where="app",
+    ),
+    Action(
+        id="palette",
+        title="Find an action",
+        help="Every action, by its name.",
+        run="app.command_palette",
+        keys="ctrl+p",
+        where="app",
+        hint="actions",
+        seen=ANYWHERE,
+    ),
+    Action(
+        id="help",
+        title="Help",
+        help="All keys and commands.",
+        run="app.help",
+        keys="f1,question_mark",
+        where="app",
+        hint="help",
+        seen=ANYWHERE,
+    ),
+    Action(
+        id="quit",
+        title="Quit",
+        help="Leave. Where turns run, it asks first.",
+        run="app.quit",
+        keys="ctrl+q",
+        where="app",
+        hint="quit",
+        seen=frozenset({"sessions", "timeline"}),
+    ),
+)
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def bindings(where: Where) -> list[Binding]:
+    """The bindings of one place. Quitting works in dialogs too."""
+    return [
+        Binding(a.keys, a.action, a.title, show=False, id=a.id, priority=a.id == "quit")
+        for a in ACTIONS
+        if a.where == where and a.keys
+    ]
+
+
+def hints(focus: str, facts: Iterable[str]) -> list[Action]:
+    """What the bottom line shows for a focus, where these `facts` hold: first what is
+    possible only now, then what is always."""
+    holds = set(facts)
+    shown = [a for a in ACTIONS if a.hint and focus in a.seen and (not a.needs or a.needs in holds)]
+    return sorted(shown, key=lambda a: (not a.needs, a.where == "app", a.where == "screen"))
+
+
+def key_of(action: Action, keymap: dict[str, str]) -> str:
+    """Its first key, as a person reads it."""
+    first = keymap.get(action.id, action.keys).split(",")[0].strip()
+    names = {"slash": "/", "question_mark": "?", "escape": "esc", "delete": "del"}
+    return first.replace("ctrl+", "^") if first not in names else names[first]

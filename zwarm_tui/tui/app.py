@@ -1,0 +1,257 @@
+"""The app: themes, keys, the engine's life, notices; its one main screen shows the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES, Theme
+
+from zwarm_tui.config.paths import database
+from zwarm_tui.config.settings import Settings
+from zwarm_tui.config.themes import DARK, VARIABLES, ThemeData, load_themes
+from zwarm_tui.core.errors import StoreError, UsageError
+from zwarm_tui.tui.actions import ACTIONS, bindings
+from zwarm_tui.tui.board import Board, News
+from zwarm_tui.tui.feed import TICK, Feed
+from zwarm_tui.tui.link import Link
+from zwarm_tui.tui.notices import Notices, terminal_notice
+from zwarm_tui.tui.screens.main import MainScreen
+from zwarm_tui.tui.verbs import Verbs
+from zwarm_tui.tui.widgets.row_view import RowView
+from zwarm_tui.tui.widgets.transcript import TranscriptView
+
+if TYPE_CHECKING:
+    from textual.notifications import SeverityLevel
+
+    from zwarm_tui.client import EngineClient
+
+BINDING_IDS = {action.id for action in ACTIONS} | {
+    binding.id
+    for binding in (*RowView.BINDINGS, *TranscriptView.BINDINGS)
+    if isinstance(binding, Binding) and binding.id
+}
+"""What `[keys]` in the settings may name."""
+OpenEngine = Callable[[], Awaitable["EngineClient"]]
+
+
+class ZwarmApp(App[None], inherit_bindings=False):
+    """One project's screen. `engine` opens what runs the agents, after the first paint;
+    without one the screen only reads. `problems` are sentences to show at the start."""
+
+    TITLE = "zwarm"
+    CSS_PATH = Path(__file__).parent / "styles" / "main.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = ""
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("app")]
+
+    def __init__(
+        self,
+        project: Path,
+        *,
+        engine: OpenEngine | None = None,
+        settings: Settings | None = None,
+        themes: Sequence[ThemeData] | None = None,
+        problems: Sequence[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._themes = list(load_themes()[0] if themes is None else themes)
+        super().__init__()
+        self.project, self.clock = project, clock
+        self.settings = settings or Settings()
+        self.problems = list(problems)
+        self.brain = ""
+        self.board = Board(database(project))
+        self.link = Link(engine)
+        self.verbs = Verbs(self)
+        self._notices = Notices()
+        self.main = MainScreen(self)
+        self.feed = Feed(
+            self.board,
+            news=self._news,
+            settled=self._settled,
+            second=self.main.show_second,
+            tail=lambda: self.main.tail_visible,
+            failed=self.main.show_banner,
+        )
+
+    # -- beginning and end --------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[None]:
+        return self.main
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our variables for Textual's own themes, which don't know them."""
+        standard = next((t.variables for t in self._themes if t.name == DARK), {})
+        return {**dict.fromkeys(VARIABLES, "#808080"), **standard}
+
+    def on_load(self) -> None:
+        """Before anything is shown: colours, keys, and what the log holds."""
+        for data in self._themes:
+            self.register_theme(Theme(name=data.name, variables=data.variables, **data.fields))
+        wanted = self.settings.ui.theme
+        self.theme = next((t for t in (wanted, DARK) if t in self.available_themes), self.theme)
+        if not self.settings.ui.animations:
+            self.animation_level = "none"
+        self.set_keymap(self.settings.keys)
+        try:
+            self.board.open()
+        except StoreError as error:
+            self.problems.append(str(error))
+
+    def on_mount(self) -> None:
+        self._notices.look(self.board.sessions.values(), None)
+        self.call_after_refresh(self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        gc.freeze()  # what start-up made stays: no collection has to walk over it
+        gc.enable()
+        self.set_interval(TICK, self.feed.tick)
+        for problem in self.problems:
+            self.say(problem, "warning", timeout=15)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.exit, None, 128 + number)
+        self.run_worker(self._connect(), group="engine")
+
+    async def _connect(self) -> None:
+        status = await self.link.connect()
+        if status is None:
+            self.main.show_banner(f"Read-only: {self.link.problem}")
+            return
+        brain = status.get("brain") or ""
+        self.brain = f"{brain} {status['brain_model']}" if status.get("brain_model") else brain
+        for problem in status.get("problems", ()):
+            self.say(problem, "warning", timeout=15)
+        self.feed.flush()
+        self.main.show_board()
+
+    async def on_unmount(self) -> None:
+        await self.link.aclose()
+        self.board.close()
+
+    async def action_quit(self) -> None:
+        """Leave; where turns run, ask. In a worker, since it waits for the answer."""
+        self.run_worker(self._quit(), group="quit", exclusive=True)
+
+    async def _quit(self) -> None:
+        if self.link.ready:
+            status = await (await self.link.client()).status()
+            # A host's agents go on without a screen.
+            if not status.get("host") and (status["running"] or status["queued"]):
+                from zwarm_tui.tui.screens.dialog import quit_dialog
+
+                if not await self.push_screen_wait(quit_dialog(status["running"], status["queued"])):
+                    return
+                self.say("Interrupting what runs…")
+        await self.link.aclose()
+        self.exit()
+
+    # -- what is new --------------------------------------------------------------------
+
+    def _news(self, news: News) -> None:
+        self.main.show_news(news)
+
+    def _settled(self) -> None:
+        self.main.show_board()
+        watched = self.main.opened if self.watching else None
+        for call in self._notices.look(self.board.sessions.values(), watched):
+            self.say(call.text or "ctrl+n opens it", call.severity, title=call.title)
+            self._ring(call.title)
+
+    @property
+    def watching(self) -> bool:
+        """Whether the person looks at the session that is open: no dialog is over it, and
+        the terminal has the focus (as far as it says)."""
+        return self.app_focus and self.screen is self.main
+
+    def _ring(self, text: str) -> None:
+        if self.settings.ui.bell:
+            self.bell()
+        # Textual has no way to send a sequence of one's own but its driver.
+        if self.settings.ui.osc_notices and self._driver is not None and not self.is_headless:
+            self._driver.write(terminal_notice(text, os.environ))
+
+    def on_app_focus(self) -> None:
+        self.main.acknowledge()
+
+    def say(
+        self, text: str, severity: SeverityLevel = "information", *, title: str = "", timeout: float = 6
+    ) -> None:
+        """A notice in the corner. The text may be anybody's."""
+        self.notify(text, title=title, severity=severity, timeout=timeout, markup=False)
+
+    # -- actions ------------------------------------------------------------------------
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: the table of actions."""
+        for action in ACTIONS:
+            if action.id != "palette":
+                yield SystemCommand(action.title, action.help, lambda run=action.action: self._act(run))
+
+    def _act(self, action: str) -> None:
+        self.run_worker(self._run(action))
+
+    async def _run(self, action: str) -> None:
+        await self.main.run_action(action)
+
+    def action_help(self) -> None:
+        from zwarm_tui.tui.screens.help import HelpScreen  # shown seldom, and not at the start
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.settings.keys))
+
+    def action_change_theme(self) -> None:
+        self.search_themes()
+
+    def use_theme(self, name: str) -> None:
+        """Switch to a theme; "" lets the person choose."""
+        if not name:
+            self.search_themes()
+        elif name in self.available_themes:
+            self.theme = name
+        else:
+            raise UsageError(
+                f"no theme '{name}': there are {', '.join(sorted(t.name for t in self._themes))}"
+            )
+
+
+def run(project: Path) -> int:
+    """Open the screen on a project; the exit status."""
+    from zwarm_tui.config.settings import load
+
+    gc.disable()  # until the first paint: nothing of what start-up makes is garbage
+    loaded = load(project)
+    themes, broken = load_themes()
+    settings = loaded.settings
+    wrong = [*loaded.problems, *broken]
+    wrong += [
+        loaded.error(f"keys.{name}: there is no such action; f1 lists them", "keys", name)
+        for name in sorted(set(settings.keys) - BINDING_IDS)
+    ]
+    if settings.ui.theme not in {*(names := [theme.name for theme in themes]), *BUILTIN_THEMES}:
+        text = f"ui.theme: no theme '{settings.ui.theme}'; there are {', '.join(names)}"
+        wrong.append(loaded.error(text, "ui", "theme"))
+
+    async def open_engine() -> EngineClient:
+        def load_engine() -> None:
+            import zwarm_tui.host.connect  # noqa: F401
+
+        await asyncio.to_thread(load_engine)  # slow: the screen goes on meanwhile
+        from zwarm_tui.host.connect import connect
+
+        return await connect(project, settings)
+
+    problems = [str(problem) for problem in wrong]
+    app = ZwarmApp(project, engine=open_engine, settings=settings, themes=themes, problems=problems)
+    app.run()
+    return app.return_code or 0

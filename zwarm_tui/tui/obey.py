@@ -1,0 +1,68 @@
+"""Doing what a line with ":" says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zwarm_tui.core.errors import ZwarmError
+from zwarm_tui.tui.commands import Parsed, parse
+
+if TYPE_CHECKING:
+    from zwarm_tui.tui.app import ZwarmApp
+    from zwarm_tui.tui.screens.main import MainScreen
+
+
+def obey(app: ZwarmApp, screen: MainScreen, line: str) -> None:
+    """Do it, or say what is wrong with the line."""
+    try:
+        _obey(app, screen, parse(line))
+    except ZwarmError as error:
+        app.say(str(error), "warning")
+        screen.action_prefill(line)
+
+
+def _obey(app: ZwarmApp, screen: MainScreen, command: Parsed) -> None:
+    verbs, argument = app.verbs, command.argument
+    match command.name:
+        case "goto":
+            verbs.do(verbs.goto(argument))
+        case "branch":
+            verbs.do(verbs.branch(argument))
+        case "rename":
+            verbs.do(verbs.rename(argument))
+        case "checkpoint":
+            verbs.do(verbs.checkpoint(argument))
+        case "delegate":
+            verbs.do(verbs.delegate(argument))
+        case "open":
+            screen.open_session(app.board.find(argument))
+        case "sessions":
+            screen.action_go("sessions")
+        case "history":
+            screen.action_go("timeline")
+        case "status":
+            screen.action_status()
+        case "theme":
+            app.use_theme(argument)
+        case "help":
+            app.action_help()
+        case "quit":
+            app.run_worker(app.action_quit())
+        case _:
+            _obey_about(app, command.name, app.board.find(argument) if argument else screen.opened)
+
+
+def _obey_about(app: ZwarmApp, name: str, session: str) -> None:
+    """Commands about one session, by default the one that is open."""
+    verbs = app.verbs
+    match name:
+        case "interrupt":
+            verbs.do(verbs.interrupt(session))
+        case "resume":
+            verbs.do(verbs.resume(session))
+        case "fork":
+            verbs.do(verbs.fork(session))
+        case "end":
+            verbs.do(verbs.end(session))
+        case "delete":
+            verbs.do(verbs.end(session, delete=True))

@@ -1,0 +1,119 @@
+"""One approval or question, whole: with exactly what the agent wants to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from zwarm_tui.core.events import ApprovalRequested, QuestionAsked
+from zwarm_tui.core.model import RequestView
+from zwarm_tui.tui.render.literal import line_of, literal
+from zwarm_tui.tui.widgets.choices import Choice, Choices
+
+_TEXTS = {
+    "accept": ("a", "Accept, this once"),
+    "accept_session": ("s", "Accept, and the like of it for this session"),
+    "decline": ("d", "Deny, and say why"),
+    "cancel": ("c", "Deny, and stop the turn"),
+}
+_WHAT = {"command": "wants to run a command", "files": "wants to change files", "tool": "wants to use a tool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """`decision` is one of an approval's choices, or "answer" to a question."""
+
+    decision: str
+    text: str = ""
+
+
+class RequestScreen(ModalScreen[Decided | None]):
+    """None is "not now": it goes on waiting. With `denying` it begins at the reason."""
+
+    CSS_PATH = "../styles/dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Not now", show=False, id="request.close"),
+    ]
+
+    def __init__(self, request: RequestView, who: str, *, denying: bool = False) -> None:
+        super().__init__()
+        self._request, self._who, self._denying = request, who, denying
+
+    def compose(self) -> ComposeResult:
+        event = self._request.event
+        with Vertical(id="dialog", classes="-asking"):
+            yield Static(self._title(), id="title", markup=False)
+            with VerticalScroll(id="body", can_focus=False):
+                yield Static(self._body(), markup=False)
+            if isinstance(event, ApprovalRequested):
+                yield Choices([Choice(*_TEXTS[c], c) for c in event.choices if c in _TEXTS])
+                yield Input(placeholder="Why not? (Enter sends; may stay empty)", id="words")
+            elif isinstance(event, QuestionAsked):
+                if event.options:
+                    yield Choices([Choice(str(n), o, o) for n, o in enumerate(event.options[:9], 1)])
+                yield Input(placeholder="Your answer (Enter sends)", id="words")
+            yield Static("esc  not now: it goes on waiting", id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        if isinstance(self._request.event, ApprovalRequested):
+            self._ask_why(self._denying)
+        elif self.query(Choices):
+            self.query_one(Choices).focus()
+        else:
+            self.query_one(Input).focus()
+
+    def _title(self) -> str:
+        event = self._request.event
+        if isinstance(event, ApprovalRequested):
+            return f"{self._who} {_WHAT.get(event.what, 'asks for leave')}"
+        return f"{self._who} asks"
+
+    def _body(self) -> Content:
+        event = self._request.event
+        if isinstance(event, ApprovalRequested):
+            parts: list[str | tuple[str, str]] = [(literal(event.text), "bold $foreground")]
+            if event.cwd:
+                parts.append((f"\n\nin {line_of(event.cwd)}", "$zwarm-dim"))
+            if event.reason:
+                parts.append((f"\n\n{literal(event.reason)}", "$zwarm-dim"))
+            return Content.assemble(*parts)
+        return Content(literal(event.text) if isinstance(event, QuestionAsked) else "")
+
+    def _ask_why(self, asking: bool) -> None:
+        words = self.query_one(Input)
+        words.display = asking
+        (words if asking else self.query_one(Choices)).focus()
+
+    def action_back(self) -> None:
+        """From the reason back to the choices, else away."""
+        words = self.query_one(Input)
+        approval = isinstance(self._request.event, ApprovalRequested)
+        if approval and words.has_focus and not self._denying:
+            self._ask_why(False)
+        else:
+            self.dismiss(None)
+
+    @on(Choices.Chosen)
+    def _chosen(self, event: Choices.Chosen) -> None:
+        if isinstance(self._request.event, QuestionAsked):
+            self.dismiss(Decided("answer", event.value))
+        elif event.value == "decline":
+            self._ask_why(True)
+        else:
+            self.dismiss(Decided(event.value))
+
+    @on(Input.Submitted)
+    def _said(self, event: Input.Submitted) -> None:
+        text = event.value.strip()
+        if isinstance(self._request.event, ApprovalRequested):
+            self.dismiss(Decided("decline", text))
+        elif text:
+            self.dismiss(Decided("answer", text))
