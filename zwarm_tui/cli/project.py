@@ -1,0 +1,37 @@
+"""Which project a verb is about, and its private folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zwarm_tui.config.paths import state_dir
+from zwarm_tui.core.errors import UsageError
+
+
+def find_project(start: Path) -> Path:
+    """The top level of the git checkout around `start`, or `start` itself. Looks at
+    the folders only: starting git would cost more than the verb."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        git = folder / ".git"
+        if git.is_file() or (git / "HEAD").exists():  # a linked worktree's, or a whole one
+            return folder
+    return start
+
+
+def given_project(folder: Path) -> Path:
+    """The folder that the user named; UsageError where it isn't one."""
+    if not folder.is_dir():
+        raise UsageError(f"--project {folder}: no such folder")
+    return folder.resolve()
+
+
+def make_private(project: Path) -> Path:
+    """Make `.zwarm/`: for its owner only, and ignored by git. Returns it."""
+    state = state_dir(project)
+    state.mkdir(mode=0o700, exist_ok=True)
+    state.chmod(0o700)
+    ignore = state / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+    return state

@@ -1,0 +1,71 @@
+"""`checkpoint`, `goto`, `branch`: moves on the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from zwarm_tui.cli.call import Call, verb
+from zwarm_tui.cli.engine import answer, ask
+from zwarm_tui.cli.plain import one_line
+
+
+@verb
+@click.argument("description", default="")
+def checkpoint(call: Call, description: str) -> None:
+    """Take a checkpoint now."""
+    ask(call, lambda engine: engine.checkpoint(description), answer(call, lambda v: str(v["label"])))
+
+
+@verb
+@click.argument("label")
+@click.option("--dry-run", is_flag=True, help="Only say what would be.")
+@click.option(
+    "--running",
+    type=click.Choice(["wait", "interrupt", "leave"]),
+    default="leave",
+    show_default=True,
+    help="What becomes of the turns that run here.",
+)
+def goto(call: Call, label: str, dry_run: bool, running: str) -> None:
+    """Jump to a checkpoint or a branch.
+
+    LABEL is like T3, "root", or a branch's name. Nothing is lost by it: what lies ahead stays, and can be gone back to.
+    """
+    ask(
+        call,
+        lambda engine: engine.goto(label, running=running, dry_run=dry_run),
+        lambda value: call.answer(value, lambda: _preview(value) if dry_run else [_here(value)]),
+    )
+
+
+def _here(value: dict[str, Any]) -> str:
+    return one_line(f"at {value['label']}, on {value['branch']}")
+
+
+def _preview(value: dict[str, Any]) -> Iterable[str]:
+    yield one_line(f"{value['label']}, on {value['branch']}")
+    for one in value["sessions_back"]:
+        yield one_line(f"  {one['id']}  back by {one['turns']} turns: {one['task']}")
+    for one in value["sessions_absent"]:
+        yield one_line(f"  {one}  is not there yet")
+    for one in value["running"]:
+        yield one_line(f"  {one['id']}  runs now: {one['task']}")
+    yield one_line(value["files"])
+
+
+@verb
+@click.argument("name")
+@click.option("--from", "start", metavar="LABEL", help="The checkpoint where it begins (default: here).")
+def branch(call: Call, name: str, start: str | None) -> None:
+    """Begin a branch of everything.
+
+    The project goes there at once.
+    """
+    ask(
+        call,
+        lambda engine: engine.branch(name, start=start),
+        answer(call, lambda v: one_line(f"on {v['branch']}, from {v['from']}")),
+    )

@@ -1,0 +1,118 @@
+"""`wait`: until sessions are done."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from zwarm_tui.cli.call import Call, note, verb
+from zwarm_tui.cli.sessions import listing
+from zwarm_tui.config.settings import load
+from zwarm_tui.core.errors import LockedError, UsageError
+
+if TYPE_CHECKING:
+    from zwarm_tui.client import EngineClient
+    from zwarm_tui.core.model import SessionView, TurnView
+
+R = TypeVar("R")
+_LOOK = 0.25
+"""Seconds between two looks at a log whose host doesn't tell (another process may write)."""
+
+
+@verb
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="S", help="Seconds to wait at most.")
+def wait(call: Call, ids: tuple[str, ...], timeout: float | None) -> int:
+    """Wait until sessions are done.
+
+    Until no turn of them runs; then they are listed. Without an ID: of all sessions
+    of the current branch. One that waits for an approval or an answer still runs. Exit
+    status 1: after --timeout, some did.
+    """
+    reader = call.reader()
+    if reader is None:
+        if ids:
+            raise UsageError(f"no session '{ids[0]}': nothing has run here yet")
+        call.answer([], lambda: [])
+        return 0
+    found = [call.find(id)[1].id for id in ids]
+    line = reader.position().path
+
+    def look() -> list[SessionView]:
+        # Each on the line that holds it, or all of this one.
+        return [call.find(id)[1] for id in found] if ids else reader.sessions(line)
+
+    def done() -> list[SessionView] | None:
+        sessions = look()
+        # One that nothing was said to yet (a fork) is pending, and waits for nothing.
+        return None if any(s.status.active and s.turns for s in sessions) else sessions
+
+    sessions = done()
+    if sessions is None:
+        sessions = asyncio.run(_wait(call, done, timeout))
+    late = sessions is None
+    sessions = look() if sessions is None else sessions
+    call.answer([s.to_json() for s in sessions], lambda: listing(sessions))
+    if late:
+        note(f"zwarm-tui: after {timeout:g} s some still run")
+    return int(late)
+
+
+async def _wait(call: Call, done: Callable[[], R | None], timeout: float | None) -> R | None:
+    from zwarm_tui.host.connect import connect
+
+    # A host tells when something happened; one that died is started again, since what
+    # it ran is over, and only its successor can say so.
+    client: EngineClient | None = None
+    with contextlib.suppress(LockedError):  # someone runs the agents without a host: look now and then
+        client = await connect(call.project, load(call.project).settings)
+    try:
+        return await follow(client, done, timeout)
+    finally:
+        if client is not None:
+            await client.aclose()
+
+
+async def follow(
+    client: EngineClient | None, done: Callable[[], R | None], timeout: float | None = None
+) -> R | None:
+    """Look whenever the log has grown until `done` finds something; None: it never did,
+    in `timeout` seconds."""
+    from zwarm_tui.host.client import hosted
+
+    news = asyncio.Event()
+    if (remote := hosted(client)) is not None:
+        await remote.on_log(lambda _: news.set())
+    until = None if timeout is None else time.monotonic() + timeout
+    while True:
+        news.clear()
+        if (found := done()) is not None:
+            return found
+        if remote is not None:
+            await remote.connection()  # one that can't be had again is said, not waited for
+        left = _LOOK if until is None else min(_LOOK, until - time.monotonic())
+        if left <= 0:
+            return None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), left)
+
+
+async def turn_ended(call: Call, client: EngineClient, session: str, number: int) -> TurnView:
+    """A turn of a session, on the line where the project is now, once it has ended."""
+    reader = call.reader()
+    assert reader is not None
+    line = reader.position().path
+
+    def done() -> TurnView | None:
+        turns = reader.turns(session, line)
+        return next((t for t in turns if t.turn == number and t.end_seq is not None), None)
+
+    turn = await follow(client, done)
+    assert turn is not None
+    reader.close()
+    return turn

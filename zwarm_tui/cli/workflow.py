@@ -1,0 +1,247 @@
+"""`workflow`: run a file of stages, take one up again, and see how runs stand."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zwarm_tui.cli import words
+from zwarm_tui.cli.call import SETTINGS, Call, json_option, note, project_option, verb
+from zwarm_tui.cli.plain import one_line, plain
+from zwarm_tui.cli.table import Column, table
+from zwarm_tui.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from zwarm_tui.workflow.context import Human
+    from zwarm_tui.workflow.files import Workflow
+    from zwarm_tui.workflow.runs import RunView
+
+Json = dict[str, Any]
+
+
+@click.group(context_settings=SETTINGS)
+@json_option
+@project_option
+def workflow() -> None:
+    """Run a workflow of stages, or see how its runs stand.
+
+    A workflow is a Python file with an `async def run(ctx)`, whose stages agents work on.
+    """
+
+
+def _input(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    values = dict(pair.partition("=")[::2] for pair in given if "=" in pair)
+    if len(values) < len(given):
+        raise UsageError("an --input is key=value, each key once")
+    return values
+
+
+@verb
+@click.argument("file")
+@click.option(
+    "--input", "inputs", multiple=True, callback=_input, metavar="K=V", help="An input, by its name."
+)
+@click.option("--resume", metavar="RUN", help="Go on with a run that did not complete.")
+def run(call: Call, file: str, inputs: dict[str, str], resume: str | None) -> int:
+    """Run a workflow to its end.
+
+    FILE is a path, or the name of a workflow in .zwarm/workflows or in your
+    configuration folder. What a stage completed is kept: --resume goes on after it.
+    """
+    from zwarm_tui.workflow.files import find_workflow, load_workflow
+
+    loaded = load_workflow(find_workflow(file, call.project))
+    view, cost = asyncio.run(_run(call, loaded, inputs, resume))
+    call.answer(view.to_json(cost), lambda: _story(view, cost))
+    return 1 if view.status == "error" else 0
+
+
+async def _run(
+    call: Call, loaded: Workflow, inputs: dict[str, str], resume: str | None
+) -> tuple[RunView, float | None]:
+    from zwarm_tui.config.settings import load
+    from zwarm_tui.engine import Engine
+    from zwarm_tui.host.place import standing
+    from zwarm_tui.workflow.errors import InputError
+    from zwarm_tui.workflow.execution import WorkflowRun
+    from zwarm_tui.workflow.inputs import resolve
+    from zwarm_tui.workflow.runs import cost_of
+
+    if resume is None:
+        resolve(loaded.inputs, inputs)  # before any agent's program is so much as looked for
+    if standing(call.project) is not None:
+        return await _in_host(call, loaded, inputs, resume)
+    found = load(call.project)
+    for problem in found.problems:
+        note(str(problem))
+    async with await Engine.open(call.project, found.settings) as engine:
+        for trouble in engine.problems:
+            note(trouble)
+        going = WorkflowRun(
+            loaded, engine.sessions, project=call.project, inputs=inputs, resume=resume, human=_human()
+        )
+        note(f"run {going.id} of {loaded.name}")
+        try:
+            await going.execute()
+        except asyncio.CancelledError:
+            note(f"interrupted; zwarm-tui workflow run {loaded.path} --resume {going.id} goes on with it")
+            raise
+        except InputError:
+            raise
+        except Exception as error:
+            note(f"zwarm-tui: {str(error) or type(error).__name__}")
+        return going.view, cost_of(engine.reader, going.view)
+
+
+async def _in_host(
+    call: Call, loaded: Workflow, inputs: dict[str, str], resume: str | None
+) -> tuple[RunView, float | None]:
+    """The project's host runs it, with the agents that it owns; it goes on there when
+    this command is ended."""
+    from zwarm_tui.host.connect import connect_host
+    from zwarm_tui.workflow.runs import cost_of, find_run
+
+    note(f"{loaded.name} runs in the project's host")
+    client = await connect_host(call.project, start=False)
+    try:
+        done = await client.workflow(str(loaded.path), inputs=inputs, resume=resume)
+    except asyncio.CancelledError:
+        note("it goes on in the host; zwarm-tui workflow status says how it stands")
+        raise
+    finally:
+        await client.aclose()
+    if done["error"]:
+        note(f"zwarm-tui: {done['error']}")
+    reader = call.reader()
+    assert reader is not None, "the host has written the log"
+    view = find_run(reader, done["run_id"])
+    return view, cost_of(reader, view)
+
+
+def _human() -> Human | None:
+    """The person at the terminal, where there is one."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+
+    async def ask(question: str) -> str:
+        return str(await asyncio.to_thread(click.prompt, plain(question), err=True))
+
+    return ask
+
+
+@verb
+@click.argument("run", required=False)
+def status(call: Call, run: str | None) -> None:
+    """How the runs stand; of RUN, its stages."""
+    from zwarm_tui.workflow.runs import cost_of, find_run, read_runs
+
+    reader = call.reader()
+    if run is None:
+        runs = [(view, cost_of(reader, view)) for view in read_runs(reader)] if reader else []
+        call.answer([view.to_json(cost) for view, cost in runs], lambda: _list(runs))
+        return
+    if reader is None:
+        raise UsageError(f"no run '{run}': nothing has run here yet")
+    view = find_run(reader, run)
+    cost = cost_of(reader, view)
+    call.answer(view.to_json(cost), lambda: _story(view, cost))
+
+
+@verb
+def list_(call: Call) -> None:
+    """The workflows that there are; broken ones with their error."""
+    from zwarm_tui.workflow.files import discover_workflows
+
+    found = discover_workflows(call.project)
+    value = [
+        {
+            "name": w.name,
+            "path": str(w.path),
+            "description": w.description,
+            "inputs": [
+                {
+                    "name": i.name,
+                    "type": i.type,
+                    "required": i.required,
+                    "default": i.default,
+                    "values": list(i.values),
+                }
+                for i in w.inputs
+            ],
+            "error": w.error,
+        }
+        for w in found
+    ]
+    call.answer(
+        value,
+        lambda: table(
+            (Column("NAME"), Column("INPUTS"), Column("WHAT", shrink=True)),
+            [
+                (
+                    w.name,
+                    " ".join(i.name for i in w.inputs),
+                    f"broken: {w.error}" if w.error else w.description,
+                )
+                for w in found
+            ],
+        ),
+    )
+
+
+workflow.add_command(run, "run")
+workflow.add_command(status, "status")
+workflow.add_command(list_, "list")
+
+
+def _list(runs: list[tuple[RunView, float | None]]) -> Iterable[str]:
+    return table(
+        (
+            Column("RUN"),
+            Column("WORKFLOW"),
+            Column("STATUS"),
+            Column("STAGES", right=True),
+            Column("WHY", shrink=True),
+        ),
+        [(v.id, v.name, v.status.replace("_", " "), str(len(v.stages)), v.why or "") for v, _ in runs],
+    )
+
+
+def _story(view: RunView, cost: float | None) -> Iterable[str]:
+    spent = "?" if cost is None else f"${cost:.4f}"
+    yield f"{view.id}  {one_line(view.name)} · {view.status.replace('_', ' ')} · {spent}"
+    if view.why:
+        yield click.style(plain(view.why), fg="red")
+    yield from table(
+        (
+            Column("STAGE"),
+            Column("STATUS"),
+            Column("TRY", right=True),
+            Column("AFTER"),
+            Column("TOOK", right=True),
+            Column("WHY", shrink=True),
+        ),
+        [
+            (
+                s.name + (" (unattended)" if s.headless else ""),
+                s.status + (" (kept)" if s.reused else ""),
+                f"{s.attempt}/{s.attempts}",
+                ", ".join(s.parents),
+                "" if not (s.started_at and s.ended_at) else words.duration(s.ended_at - s.started_at),
+                s.error or "; ".join(f"asks: {q}" for q in s.questions),
+            )
+            for s in view.stages.values()
+        ],
+    )
+    if view.result is not None:
+        yield ""
+        yield plain(view.result if isinstance(view.result, str) else _pretty(view.result))
+
+
+def _pretty(value: Any) -> str:
+    import json
+
+    return json.dumps(value, indent=2, ensure_ascii=False)
