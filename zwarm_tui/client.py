@@ -72,6 +72,12 @@ class EngineClient(Protocol):
     async def rename_branch(self, old: str, new: str) -> Json:
         """{branch}."""
 
+    async def label_checkpoint(self, label: str, name: str) -> Json:
+        """A name beside a checkpoint's label ("" takes it away). {label, name}."""
+
+    async def note(self, label: str, text: str) -> Json:
+        """What to remember of a checkpoint ("" takes it away). {label, note}."""
+
     async def tool(
         self, name: str, arguments: Json, *, branch: str | None = None, thread: str | None = None
     ) -> Json:

@@ -235,6 +235,12 @@ class Engine:
     async def rename_branch(self, old: str, new: str) -> Json:
         return await self.timeline.rename(old, new)
 
+    async def label_checkpoint(self, label: str, name: str) -> Json:
+        return await self.timeline.name(label, name)
+
+    async def note(self, label: str, text: str) -> Json:
+        return await self.timeline.note(label, text)
+
     # -- agents outside -----------------------------------------------------------------
 
     async def tool(

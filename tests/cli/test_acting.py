@@ -125,6 +125,11 @@ def test_travelling(stage: Stage) -> None:
     assert stage.json("checkpoints")["current"] == "T2"
     assert stage.json("goto", "T1") == {"label": "T1", "branch": "main"}
     assert stage.json("checkpoints")["detached"] is True
+    assert stage.json("label", "T1", "before one") == {"label": "T1", "name": "before one"}
+    assert stage.json("note", "before one", "a clean start")["note"] == "a clean start"
+    noted = stage.json("checkpoints")["checkpoints"][0]
+    assert (noted["name"], noted["note"]) == ("before one", "a clean start")
+    assert "before one" in stage.zwarm("checkpoints").stdout
     assert stage.json("branch", "other")["branch"] == "other"
     assert stage.json("branch", "third", "--from", "T2")["from"] == "T2"
     assert stage.json("goto", "main")["branch"] == "main"
@@ -133,6 +138,8 @@ def test_travelling(stage: Stage) -> None:
         ("branch", "main"),
         ("branch", "x", "--from", "T99"),
         ("goto", "T1", "--running", "x"),
+        ("label", "T99", "x"),
+        ("note", "T99", "x"),
     ):
         done = stage.zwarm(*verb)
         assert done.returncode == 2, verb

@@ -118,6 +118,32 @@ async def test_branches_have_names(engine: Engine) -> None:
         await engine.goto("T99")
 
 
+async def test_a_checkpoint_has_a_name_and_a_note_beside_its_label(engine: Engine) -> None:
+    for n in (1, 2):
+        await pilot(engine, f"@say {n}")
+    assert await engine.label_checkpoint("t1", "  the [red]good\x1b one ") == {
+        "label": "T1",
+        "name": "the [red]good\x1b one",
+    }
+    assert await engine.note("the [red]good\x1b one", "It was\nfast.") == {
+        "label": "T1",
+        "note": "It was\nfast.",
+    }
+    first, second = engine.reader.checkpoints()
+    assert (first.label, first.name, first.note) == ("T1", "the [red]good\x1b one", "It was\nfast.")
+    assert (second.name, second.note) == ("", "")
+    for wrong in ("T9", "root", "the [red]good\x1b one", "x" * 65):
+        with pytest.raises(UsageError):
+            await engine.label_checkpoint("T2", wrong)
+    for nowhere in ("T9", "root", ""):
+        with pytest.raises(UsageError, match="no checkpoint"):
+            await engine.note(nowhere, "x")
+    assert (await engine.goto("the [red]good\x1b one"))["label"] == "T1"
+    await engine.label_checkpoint("T1", "")
+    await engine.note("T1", "")
+    assert [(c.name, c.note) for c in engine.reader.checkpoints()] == [("", "")] * 2
+
+
 async def test_all_of_it_survives_a_restart(tmp_path: Path) -> None:
     async with await Engine.open(tmp_path, SETTINGS) as engine:
         for n in range(1, 4):

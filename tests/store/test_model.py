@@ -170,6 +170,7 @@ class Travels(RuleBasedStateMachine):
         self.saved: dict[int, tuple[int, dict[str, list[str]], float]] = {0: (1, {}, 0.0)}
         self.last = {1: 0}
         self.branch, self.at = 1, None  # type: tuple[int, int | None]
+        self.remarks: dict[int, tuple[str, str]] = {}
         self.said = 0
 
     def teardown(self) -> None:
@@ -234,6 +235,18 @@ class Travels(RuleBasedStateMachine):
         self.branch, self.at = data.draw(st.sampled_from(sorted(self.tips))), None
         self.put(Record(e.Moved(self.branch), branch=self.branch))
 
+    @rule(data=st.data(), name=text, note=text)
+    def remark(self, data: st.DataObject, name: str, note: str) -> None:
+        at = data.draw(st.sampled_from(sorted(self.saved)))
+        self.put(Record(e.CheckpointNamed(at, name)), Record(e.CheckpointNoted(at, note)))
+        self.remarks[at] = (name, note)
+
+    @rule()
+    def replay(self) -> None:
+        before = tables(self.store.path)
+        rebuild(self.store.path, price=price)
+        assert tables(self.store.path) == before
+
     @invariant()
     def all_places_are_as_they_were(self) -> None:
         here = self.reader.position()
@@ -247,6 +260,9 @@ class Travels(RuleBasedStateMachine):
         assert self.reader.totals().total.usd == total
         assert {b.id: b.cost.usd for b in self.reader.branches()} == self.spent
         taken = {c.id: c.cost.usd for c in self.reader.checkpoints()}
+        for c in self.reader.checkpoints():
+            assert (c.name, c.note) == self.remarks.get(c.id, ("", ""))
+            assert c.metadata == {"n": c.id}
         for number, (branch, _, line) in self.saved.items():
             before = next((c.parent for c in self.reader.checkpoints() if c.id == number), None)
             if before is not None:

@@ -32,6 +32,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "checkpoint": ("travel", "Take a checkpoint now."),
     "goto": ("travel", "Jump to a checkpoint or a branch."),
     "branch": ("travel", "Begin a branch of everything."),
+    "label": ("travel", "Give a checkpoint a name beside its label."),
+    "note": ("travel", "Note something at a checkpoint."),
     "cost": ("timeline", "What was spent: in all, by session, model and day."),
     "export": ("export", "A session's transcript, or the whole log."),
     "workflow": ("workflow", "Run a workflow of stages, or see how its runs stand."),

@@ -21,7 +21,9 @@ _TIMELINE = (
     Column("BRANCH"),
     Column("COST", right=True),
     Column("TIME"),
+    Column("NAME"),
     Column("WHAT", shrink=True),
+    Column("NOTE", shrink=True),
 )
 _MOST = 20
 """Rows of a cost table that people get to see."""
@@ -64,6 +66,8 @@ def _checkpoint(one: CheckpointView, here: Position, line: Path) -> dict[str, An
     return {
         "checkpoint_id": one.id,
         "label": one.label,
+        "name": one.name,
+        "note": one.note,
         "parent_id": one.parent,
         "description": one.description,
         "timestamp": one.time,
@@ -93,7 +97,9 @@ def _timeline(
                     (names.get(one.branch, ""), None),
                     (words.money(one.cost), None),
                     (one.time[:19].replace("T", " "), None),
+                    (one.name, "bright_white"),
                     (one.description, None),
+                    (one.note, None),
                 )
             ]
             for one, row in zip(taken, value["checkpoints"], strict=True)

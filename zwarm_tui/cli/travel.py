@@ -1,4 +1,4 @@
-"""`checkpoint`, `goto`, `branch`: moves on the timeline."""
+"""`checkpoint`, `goto`, `branch`, `label`, `note`: moves on the timeline, and its marks."""
 
 from __future__ import annotations
 
@@ -68,4 +68,34 @@ def branch(call: Call, name: str, start: str | None) -> None:
         call,
         lambda engine: engine.branch(name, start=start),
         answer(call, lambda v: one_line(f"on {v['branch']}, from {v['from']}")),
+    )
+
+
+@verb
+@click.argument("label")
+@click.argument("name", default="")
+def label(call: Call, label: str, name: str) -> None:
+    """Give a checkpoint a name beside its label.
+
+    LABEL is like T3 and never changes; `goto NAME` works too. Without a NAME it has none any more.
+    """
+    ask(
+        call,
+        lambda engine: engine.label_checkpoint(label, name),
+        answer(call, lambda v: one_line(f"{v['label']}  {v['name'] or 'has no name'}")),
+    )
+
+
+@verb
+@click.argument("label")
+@click.argument("text", default="")
+def note(call: Call, label: str, text: str) -> None:
+    """Note something at a checkpoint.
+
+    LABEL is like T3, or a checkpoint's name. Without a TEXT the note goes.
+    """
+    ask(
+        call,
+        lambda engine: engine.note(label, text),
+        answer(call, lambda v: one_line(f"{v['label']}  {v['note'] or 'has no note'}")),
     )

@@ -214,7 +214,8 @@ class BranchView(Value):
 @value(kw_only=True)
 class CheckpointView(Value):
     """A checkpoint without its state. `cost` is what was spent, anywhere in the
-    project, on its branch between its parent and itself."""
+    project, on its branch between its parent and itself. `name` and `note` are the
+    person's, "" where there is none."""
 
     id: int
     label: str
@@ -224,6 +225,8 @@ class CheckpointView(Value):
     time: str
     seq: int
     cost: Cost
+    name: str = ""
+    note: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
 
 

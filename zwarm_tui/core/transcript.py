@@ -19,6 +19,8 @@ _HIDDEN = frozenset(
         "branch.created",
         "branch.renamed",
         "checkpoint",
+        "checkpoint.named",
+        "checkpoint.noted",
         "moved",
         "run.started",
         "run.ended",

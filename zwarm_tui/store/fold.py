@@ -14,7 +14,7 @@ from datetime import datetime
 from zwarm_tui.core import events as e
 from zwarm_tui.core.costs import Priced
 from zwarm_tui.core.transcript import block_key, is_open
-from zwarm_tui.store.schema import sql_text
+from zwarm_tui.store.schema import NAME, NOTE, sql_text
 
 Price = Callable[[str | None, e.Usage], Priced]
 Turn = tuple[str, int, int]
@@ -377,6 +377,27 @@ class Fold:
         self._db.execute("UPDATE branches SET tip = ? WHERE id = ?", (v.checkpoint, r.branch))
         self._mark("timeline", r.seq)
 
+    def _checkpoint_named(self, r: e.Record) -> None:
+        v = r.event
+        assert isinstance(v, e.CheckpointNamed)
+        self._remark(v.checkpoint, NAME, v.name, r.seq)
+
+    def _checkpoint_noted(self, r: e.Record) -> None:
+        v = r.event
+        assert isinstance(v, e.CheckpointNoted)
+        self._remark(v.checkpoint, NOTE, v.text, r.seq)
+
+    def _remark(self, checkpoint: int, key: str, text: str, seq: int) -> None:
+        """What a person says of a checkpoint stands beside its metadata, so that a log
+        from before there were names has the same tables."""
+        row = self._db.execute("SELECT metadata FROM checkpoints WHERE id = ?", (checkpoint,)).fetchone()
+        if row is not None:
+            remarks = json.loads(row[0]) | {key: text}
+            self._db.execute(
+                "UPDATE checkpoints SET metadata = ? WHERE id = ?", (json.dumps(remarks), checkpoint)
+            )
+        self._mark("timeline", seq)
+
     def _moved(self, r: e.Record) -> None:
         v = r.event
         assert isinstance(v, e.Moved)
@@ -407,5 +428,7 @@ _HANDLERS: dict[str, Callable[[Fold, e.Record], None]] = {
     "branch.created": Fold._branch_created,
     "branch.renamed": Fold._branch_renamed,
     "checkpoint": Fold._checkpoint,
+    "checkpoint.named": Fold._checkpoint_named,
+    "checkpoint.noted": Fold._checkpoint_noted,
     "moved": Fold._moved,
 }

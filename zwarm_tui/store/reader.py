@@ -336,20 +336,16 @@ class Reader:
             "SELECT id, label, parent, branch, description, time, seq, metadata, cost, unknown, simulated "
             "FROM checkpoints ORDER BY id"
         )
-        return [
-            CheckpointView(
-                id=r[0],
-                label=r[1],
-                parent=r[2],
-                branch=r[3],
-                description=r[4],
-                time=r[5],
-                seq=r[6],
-                metadata=json.loads(r[7]),
-                cost=_cost(r[8], r[9], r[10]),
-            )
-            for r in rows
-        ]
+        return [_checkpoint(r) for r in rows]
+
+    def gates(self, branch: int, after: int, until: int) -> list[e.GateDone]:
+        """The quality gates that were done on a branch after a seq, up to another one."""
+        rows = self._db.execute(
+            "SELECT kind, data FROM events WHERE kind = 'gate' AND branch = ? AND seq > ? AND seq <= ? ORDER BY seq",
+            (branch, after, until),
+        )
+        found = (e.load(*row) for row in rows)
+        return [event for event in found if isinstance(event, e.GateDone)]
 
     def checkpoint_seq(self, checkpoint: int) -> int:
         """A checkpoint's place in the log; 0 is the root's."""
@@ -393,6 +389,23 @@ class Reader:
             by_model=_costs(scopes.get("model")),
             by_day=_costs(scopes.get("day")),
         )
+
+
+def _checkpoint(row: tuple[Any, ...]) -> CheckpointView:
+    metadata = json.loads(row[7])
+    return CheckpointView(
+        id=row[0],
+        label=row[1],
+        parent=row[2],
+        branch=row[3],
+        description=row[4],
+        time=row[5],
+        seq=row[6],
+        name=metadata.pop(schema.NAME, ""),
+        note=metadata.pop(schema.NOTE, ""),
+        metadata=metadata,
+        cost=_cost(row[8], row[9], row[10]),
+    )
 
 
 class _Sum(NamedTuple):

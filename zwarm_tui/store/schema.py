@@ -14,6 +14,9 @@ from zwarm_tui.core.errors import StoreError
 
 VERSION = 1
 
+NAME, NOTE = " name", " note"
+"""Keys in the metadata of a checkpoint, as the table has it: no other key begins so."""
+
 READ_MODELS = (
     "sessions",
     "ends",
@@ -36,6 +39,7 @@ CREATE TABLE events (
 CREATE INDEX events_session ON events (session, seq);
 CREATE INDEX events_bound ON events (session, seq) WHERE kind = 'thread.bound';
 CREATE INDEX events_unknown ON events (session) WHERE kind = 'unknown';
+CREATE INDEX events_gates ON events (branch, seq) WHERE kind = 'gate';
 CREATE TABLE sessions (
     id TEXT, role TEXT, task TEXT, executor TEXT, model TEXT, working_dir TEXT, worktree TEXT,
     parent TEXT, settings TEXT, simulated INTEGER, branch INTEGER, created_seq INTEGER, created_at REAL,

@@ -17,13 +17,15 @@ from typing import Any
 from zwarm_tui.core import events as e
 from zwarm_tui.core.checkpoints import Checkpoint, CheckpointManager
 from zwarm_tui.core.errors import ConfirmationNeededError, UsageError
-from zwarm_tui.core.model import BranchView, Path, TurnView
+from zwarm_tui.core.model import BranchView, CheckpointView, Path, TurnView
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
 
 Json = dict[str, Any]
 RUNNING = ("wait", "interrupt", "leave")
+LONGEST_NAME = 64
+"""Characters in the name of a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,12 @@ class Timeline:
                 return Target(b.id, None, b.name, self._reader.path(b.id))
         if wanted.lower() == "root":
             return Target(1, 0, "root", self._reader.path_at(0))
-        found = next((c for c in self._reader.checkpoints() if c.label.lower() == wanted.lower()), None)
-        if found is None:
-            raise UsageError(f"no checkpoint or branch '{wanted}' (zwarm-tui checkpoints shows them)")
+        try:
+            found = self._checkpoint(wanted)
+        except UsageError:
+            raise UsageError(
+                f"no checkpoint or branch '{wanted}' (zwarm-tui checkpoints shows them)"
+            ) from None
         if self._branch(found.branch).tip == found.id and not self.changed(found.branch):
             return Target(found.branch, None, found.label, self._reader.path(found.branch))
         return Target(found.branch, found.id, found.label, self._reader.path_at(found.id))
@@ -184,6 +189,36 @@ class Timeline:
                 raise UsageError(f"no branch '{old}'")
             await self._commit(e.BranchRenamed(found.id, self._free(new)))
             return {"branch": new}
+
+    async def name(self, label: str, name: str) -> Json:
+        """A name beside a checkpoint's label; "" takes it away. {label, name}."""
+        async with self._lock:
+            found, name = self._checkpoint(label), " ".join(name.split())
+            if len(name) > LONGEST_NAME or re.fullmatch(r"(?i)root|T\d+", name):
+                raise UsageError(
+                    f"'{name[:80]}' can't name a checkpoint: {LONGEST_NAME} characters at most (not root, not a label)"
+                )
+            taken = next((c for c in self._reader.checkpoints() if name and c.name == name), None)
+            if taken is not None and taken.id != found.id:
+                raise UsageError(f"{taken.label} has the name '{name}' already: choose another one")
+            await self._commit(e.CheckpointNamed(found.id, name), branch=found.branch)
+            return {"label": found.label, "name": name}
+
+    async def note(self, label: str, text: str) -> Json:
+        """What to remember of a checkpoint; "" takes it away. {label, note}."""
+        async with self._lock:
+            found, text = self._checkpoint(label), text.strip()
+            await self._commit(e.CheckpointNoted(found.id, text), branch=found.branch)
+            return {"label": found.label, "note": text}
+
+    def _checkpoint(self, wanted: str) -> CheckpointView:
+        """The one with this label, in any case, or else with this name."""
+        wanted, all_of_them = wanted.strip(), self._reader.checkpoints()
+        found = next((c for c in all_of_them if c.label.lower() == wanted.lower()), None)
+        found = found or next((c for c in all_of_them if wanted and c.name == wanted), None)
+        if found is None:
+            raise UsageError(f"no checkpoint '{wanted}' (zwarm-tui checkpoints shows them)")
+        return found
 
     async def _fork(self, name: str, checkpoint: int) -> int:
         branches = self._reader.branches()

@@ -65,7 +65,14 @@ from zwarm_tui.core.events.session import (
     TurnStarted,
     UserMessage,
 )
-from zwarm_tui.core.events.timeline import BranchCreated, BranchRenamed, CheckpointTaken, Moved
+from zwarm_tui.core.events.timeline import (
+    BranchCreated,
+    BranchRenamed,
+    CheckpointNamed,
+    CheckpointNoted,
+    CheckpointTaken,
+    Moved,
+)
 from zwarm_tui.core.events.wire import TYPES, dump, load
 
 DELTAS = frozenset({"text.delta", "reasoning.delta", "command.output"})
@@ -80,6 +87,8 @@ __all__ = [
     "AttentionRaised",
     "BranchCreated",
     "BranchRenamed",
+    "CheckpointNamed",
+    "CheckpointNoted",
     "CheckpointTaken",
     "CommandDone",
     "CommandOutput",

@@ -44,6 +44,24 @@ class CheckpointTaken(Event):
 
 
 @value()
+class CheckpointNamed(Event):
+    """A name beside the label, which never changes; "" takes it away."""
+
+    kind: ClassVar[str] = "checkpoint.named"
+    checkpoint: int
+    name: str
+
+
+@value()
+class CheckpointNoted(Event):
+    """What a person wants to remember of a checkpoint; "" takes it away."""
+
+    kind: ClassVar[str] = "checkpoint.noted"
+    checkpoint: int
+    text: str
+
+
+@value()
 class Moved(Event):
     """The project's one current position. `checkpoint` None means the tip of
     `branch`, growing; otherwise the next message branches there."""
