@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from zwarm_tui.config.paths import state_dir
 from zwarm_tui.config.prices import pricer
 from zwarm_tui.config.settings import Settings
+from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import UsageError, ZwarmError
 from zwarm_tui.core.model import SessionStatus, SessionView
 from zwarm_tui.executors.base import Decision, Executor, ExecutorSettings
@@ -50,7 +51,7 @@ class Engine:
         self.project, self.settings = project, settings
         self.store, self.sessions = store, sessions
         self.reader: Reader = sessions.reader
-        self.timeline = Timeline(store, self.reader, sessions)
+        self.timeline = Timeline(store, self.reader, sessions, project=project, settings=settings.checkpoints)
         self.problems: list[str] = list(store.notices)
         self.recovered: list[str] = []
         """Sessions whose turn a dead engine left unfinished."""
@@ -102,10 +103,8 @@ class Engine:
             simulated=simulated,
         )
         engine = cls(project, settings, lock, store, sessions)
-        if not (project / ".git").exists():
-            engine.problems.append(
-                f"{project} is no git repository: agents work in it, and nothing records its files"
-            )
+        if problem := await engine.timeline.snapshots.why_none():
+            engine.problems.append(f"{problem}: agents work in it, and checkpoints hold no files")
         engine.recovered = sessions.recover()
         return engine
 
@@ -261,7 +260,13 @@ class Engine:
     async def _after_turn(self, view: SessionView, turn: Turn) -> None:
         """A checkpoint after each pilot turn, and after each that a person began."""
         if turn.thread is not None and (view.role == PILOT or turn.origin == "person"):
-            await self.timeline.record(describe([turn.text]), branch=turn.branch)
+            taken = await self.timeline.record(describe([turn.text]), branch=turn.branch)
+            problem = taken.metadata["files"]["problem"]
+            if (
+                problem and not taken.state["files"]["problem"]
+            ):  # where there is no repository was said before
+                note = e.Notice("warning", f"{taken.label} lacks files that could not be captured: {problem}")
+                await self.store.commit(e.Record(note, turn.session, turn.branch, turn.number))
 
     # -- workflows ----------------------------------------------------------------------
 

@@ -18,6 +18,15 @@ def config_dir() -> Path:
     return user_config_path("zwarm-tui", appauthor=False)
 
 
+def data_dir() -> Path:
+    """The user's data folder, where worktrees lie; `ZWARM_DATA_DIR` names another one."""
+    if given := os.environ.get("ZWARM_DATA_DIR"):
+        return Path(given).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("zwarm-tui", appauthor=False)
+
+
 def user_config() -> Path:
     """The settings that hold in all projects."""
     return config_dir() / "config.toml"

@@ -22,7 +22,7 @@ Sandbox = Literal["read-only", "workspace-write", "danger-full-access"]
 Approvals = Literal["on-request", "never", "untrusted"]
 Bash = Literal["sandbox", "ask", "allow"]
 
-Section = TypeVar("Section", bound="Settings | PilotSettings | CodexSettings | HostSettings | UiSettings")
+Section = TypeVar("Section", bound=Value)
 
 
 def _by(check: checks.Check) -> dict[str, Any]:
@@ -58,6 +58,26 @@ class CodexSettings(Value):
 
 
 @value(kw_only=True)
+class CheckpointSettings(Value):
+    """`[checkpoints]`. Of the files' snapshots at most `keep` are kept, none for more
+    than `days`; untracked files of more than `max_untracked_mb` MiB are in none."""
+
+    keep: int = field(default=1000, metadata=_by(checks.at_least_one))
+    days: float = field(default=90.0, metadata=_by(checks.not_negative))
+    max_untracked_mb: float = field(default=50.0, metadata=_by(checks.not_negative))
+
+
+@value(kw_only=True)
+class WorktreeSettings(Value):
+    """`[worktree]`. `dir` None: in the user's data folder. `setup` is a shell command
+    that each new worktree is prepared with, for at most `setup_timeout` seconds."""
+
+    dir: str | None = field(default=None, metadata=_by(checks.path))
+    setup: str | None = field(default=None, metadata=_by(checks.text))
+    setup_timeout: float = field(default=300.0, metadata=_by(checks.not_negative))
+
+
+@value(kw_only=True)
 class HostSettings(Value):
     """`[host]`. `idle` in seconds, 0 is never."""
 
@@ -85,6 +105,8 @@ class Settings(Value):
     idle_timeout: float = field(default=600.0, metadata=_by(checks.not_negative))
     pilot: PilotSettings = PilotSettings()
     codex: CodexSettings = field(default_factory=CodexSettings)
+    checkpoints: CheckpointSettings = CheckpointSettings()
+    worktree: WorktreeSettings = WorktreeSettings()
     host: HostSettings = HostSettings()
     ui: UiSettings = UiSettings()
     keys: dict[str, str] = field(default_factory=dict, metadata=_each(checks.any_text))
@@ -116,9 +138,10 @@ class Loaded(Value):
 PERSONAL = {
     "codex": ("path", "sandbox", "approvals", "args", "env"),
     "pilot": ("bash", "base_url", "api_key_env"),
+    "worktree": ("dir", "setup", "setup_timeout"),
 }
-"""What only the user's own file may set: which program runs, what it may do unasked, and
-who gets the key. A cloned repository can bring a project's file along."""
+"""What only the user's own file may set: which program runs, what it may do unasked, where
+it writes, and who gets the key. A cloned repository can bring a project's file along."""
 
 
 def load(project: Path | None) -> Loaded:
@@ -243,6 +266,24 @@ TEMPLATE = """\
 # More variables for its environment. Example:
 [codex.env]
 #HTTPS_PROXY = "http://proxy.example:3128"
+
+[checkpoints]
+# Of the files of old checkpoints so many snapshots are kept, and each for so many days;
+# what a branch of the timeline still needs is kept in any case.
+#keep = 1000
+#days = 90
+# Untracked files that are larger than this (MiB) are in no snapshot; it is said where
+# there are any.
+#max_untracked_mb = 50
+
+# Own file only, all of this section.
+[worktree]
+# Where the worktrees of branches are made. Example; without it, in your data folder,
+# outside of the project.
+#dir = "~/worktrees"
+# A command that prepares each new worktree, and the seconds that it may take. Example:
+#setup = "npm ci"
+#setup_timeout = 300
 
 [host]
 # The background host runs the agents, and leaves by itself after so many seconds without

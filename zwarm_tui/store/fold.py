@@ -346,6 +346,8 @@ class Fold:
     def _checkpoint(self, r: e.Record) -> None:
         v = r.event
         assert isinstance(v, e.CheckpointTaken)
+        # What ended while its files were captured is not of it.
+        seq = v.state.get("log", r.seq)
         last = self._db.execute(
             "SELECT coalesce((SELECT max(seq) FROM checkpoints WHERE branch = b.id), b.cut) FROM branches b "
             "WHERE id = ?",
@@ -355,7 +357,7 @@ class Fold:
         cost, unknown, simulated = self._db.execute(
             "SELECT coalesce(sum(cost), 0), coalesce(sum(cost IS NULL), 0), coalesce(max(simulated), 0) "
             "FROM ledger WHERE branch = ? AND seq > ? AND seq <= ?",
-            (r.branch, since, r.seq),
+            (r.branch, since, seq),
         ).fetchone()
         self._put(
             "INSERT OR IGNORE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -366,7 +368,7 @@ class Fold:
                 r.branch,
                 v.description,
                 v.time,
-                r.seq,
+                seq,
                 json.dumps(v.metadata),
                 json.dumps(v.state),
                 cost,

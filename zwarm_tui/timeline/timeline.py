@@ -12,15 +12,19 @@ import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from zwarm_tui.config.settings import CheckpointSettings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.checkpoints import Checkpoint, CheckpointManager
 from zwarm_tui.core.errors import ConfirmationNeededError, UsageError
-from zwarm_tui.core.model import BranchView, CheckpointView, Path, TurnView
+from zwarm_tui.core.model import BranchView, CheckpointView, TurnView
+from zwarm_tui.core.model import Path as Line
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
+from zwarm_tui.timeline.snapshots import ROOT, Snapshots, Tree, by_name, summary
 
 Json = dict[str, Any]
 RUNNING = ("wait", "interrupt", "leave")
@@ -35,14 +39,24 @@ class Target:
     branch: int
     checkpoint: int | None
     label: str
-    path: Path
+    path: Line
 
 
 class Timeline:
     """The project's tree of checkpoints and its one current position."""
 
-    def __init__(self, store: Store, reader: Reader, sessions: CodexSessionManager) -> None:
+    def __init__(
+        self,
+        store: Store,
+        reader: Reader,
+        sessions: CodexSessionManager,
+        *,
+        project: Path,
+        settings: CheckpointSettings | None = None,
+    ) -> None:
         self._store, self._reader, self._sessions = store, reader, sessions
+        self.project = project
+        self.snapshots = Snapshots(project, settings or CheckpointSettings())
         self._lock = asyncio.Lock()
         self.tree = load(reader)
         sessions.move(reader.position().branch)
@@ -56,14 +70,22 @@ class Timeline:
 
     async def _record(self, description: str, branch: int) -> Checkpoint:
         parent, since = self._last(branch)
+        # What ends while the files are captured is of the next checkpoint.
+        log = self._reader.last_seq()
+        ended = [t for t in self._reader.ended(branch, since) if (t.end_seq or 0) <= log]
+        number = self.tree.next_id
+        files = await self.snapshots.take(
+            number, f"T{number}: {description}", self._trees(branch), by_name(self._files_of(parent))
+        )
         state = {
             "branch": branch,
-            "log": self._reader.last_seq(),
-            "sessions": {t.session: _pointer(t) for t in self._reader.ended(branch, since)},
+            "log": log,
+            "sessions": {t.session: _pointer(t) for t in ended},
+            "files": files,
         }
         here = self.tree.current()
         self.tree.goto(parent)
-        taken = self.tree.record(description, state, {"branch": branch})
+        taken = self.tree.record(description, state, {"branch": branch, "files": summary(files)})
         if branch != self._reader.position().branch and here is not None:
             self.tree.goto(here.checkpoint_id)  # a branch that was left, and still grows
         event = e.CheckpointTaken(
@@ -75,8 +97,23 @@ class Timeline:
             state=state,
             metadata=taken.metadata,
         )
-        await self._commit(event, branch=branch)
+        try:
+            await self._commit(event, branch=branch)
+        except BaseException:
+            self.tree = load(self._reader)  # only what the log has ever was
+            raise
         return taken
+
+    def _trees(self, branch: int) -> list[Tree]:
+        """The work trees of a branch that its next checkpoint has to look at."""
+        busy = any(t.running for t in self._sessions.running(branch))
+        return [Tree(ROOT, self.project, busy)]
+
+    def _files_of(self, checkpoint: int) -> Json | None:
+        if checkpoint == 0:
+            return None
+        files: Json | None = self._reader.checkpoint_state(checkpoint).get("files")
+        return files
 
     def _last(self, branch: int) -> tuple[int, int]:
         """(id, seq) of the last checkpoint on a branch, or of its fork."""
@@ -125,7 +162,7 @@ class Timeline:
             ],
             "sessions_absent": [s.id for s in now if s.id not in then],
             "running": [{"id": t.session, "task": t.text} for t in running],
-            "files": "files stay as they are: checkpoints do not hold them yet",
+            "files": "files stay as they are: branches do not have their own yet",
             "same": target.path == position.path and not running,
         }
 

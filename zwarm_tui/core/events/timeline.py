@@ -31,7 +31,8 @@ class BranchRenamed(Event):
 
 @value(kw_only=True)
 class CheckpointTaken(Event):
-    """`state` is small and made of pointers (see `timeline`)."""
+    """`state` is small and made of pointers (see `timeline`). Its `log` is the checkpoint's
+    place: what ended after that, while its files were captured, is not of it."""
 
     kind: ClassVar[str] = "checkpoint"
     checkpoint: int
