@@ -90,7 +90,7 @@ class EngineClient(Protocol):
         `resume` is the run to go on with."""
 
     async def status(self) -> Json:
-        """{project, executors: […], brain, read_only, running, queued, problems}."""
+        """{project, executors: […], brain, read_only, running, queued, held, problems}."""
 
     async def aclose(self, *, running: str = "interrupt") -> None:
         """Leave. An in-process engine interrupts what runs, and marks it resumable."""

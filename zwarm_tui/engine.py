@@ -100,6 +100,7 @@ class Engine:
             },
             thread_settings={"sandbox": settings.codex.sandbox, "approvals": settings.codex.approvals},
             idle_timeout=settings.idle_timeout,
+            budget=settings.budget,
             simulated=simulated,
         )
         engine = cls(project, settings, lock, store, sessions)
@@ -198,6 +199,9 @@ class Engine:
         if decision not in DECISIONS:
             raise UsageError(f"a decision is one of {', '.join(DECISIONS)}")
         request = self._request(request)
+        waiting = self.reader.request(request)
+        if waiting is not None and waiting.session == PILOT:
+            await self.pilot()  # a turn that a budget held before this engine needs its brain
         await self.sessions.decide(request, cast("Decision", decision), message)
         return {"request": request, "decision": decision}
 
@@ -289,7 +293,7 @@ class Engine:
 
     async def status(self) -> Json:
         """{project, executor, brain, brain_model, brain_why, read_only, running, queued,
-        problems}. Chooses the pilot's brain, where that was not done yet."""
+        held, problems}. Chooses the pilot's brain, where that was not done yet."""
         problems = list(self.problems)
         brain = None
         try:
@@ -309,7 +313,8 @@ class Engine:
             "brain_why": brain.why if brain else None,
             "read_only": False,
             "running": sum(t.running for t in turns),
-            "queued": sum(not t.running for t in turns),
+            "queued": sum(not t.running and t.hold is None for t in turns),
+            "held": sum(t.hold is not None for t in turns),
             "problems": problems,
         }
 
@@ -318,12 +323,14 @@ class Engine:
         await self.sessions.rest()
 
     async def aclose(self, *, running: str = "interrupt") -> None:
-        """Leave: with "wait" when all turns have ended, else interrupting them."""
+        """Leave: with "wait" when all turns have ended but those that a budget holds (they go
+        on waiting for their person), else interrupting them."""
         if self._closed:
             return
         self._closed = True
         if running == "wait":
-            await asyncio.gather(*(t.task for t in self.sessions.running() if t.task is not None))
+            while tasks := [t.task for t in self.sessions.running() if t.task and t.hold is None]:
+                await asyncio.wait(tasks, timeout=1)  # one of them may be held by then
         await self.sessions.aclose()
         await self.resources.aclose()
         self.store.close()

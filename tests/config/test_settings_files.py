@@ -321,6 +321,7 @@ def test_the_whole_template_uncommented_names_every_setting_and_its_default(
     loaded = user(SETTING.sub("", TEMPLATE))
     assert told(loaded) == []
     examples = {"model", "base_url", "api_key_env", "path", "env", "keys", "prices", "dir", "setup"}
+    examples |= {"usd", "branch_usd", "session_usd"}
 
     def compare(section: Any, default: Any) -> None:
         for option in dataclasses.fields(section):
@@ -385,3 +386,15 @@ def test_a_repository_cannot_bring_along_what_is_personal(
     assert loaded.settings.pilot.brain == "demo"
     assert [line for line, _ in told(loaded)] == [3, 2, 5]
     assert all("counts only in your own file" in message for _, message in told(loaded))
+
+
+def test_a_repository_can_lower_a_budget_and_not_raise_it(
+    user: Callable[[str], Loaded], project: Path
+) -> None:
+    user("[budget]\nusd = 5\nbranch_usd = 2.5")
+    paths.project_config(project).write_text("[budget]\nusd = 500\nbranch_usd = 1\nsession_usd = 3\n")
+    budget = load(project).settings.budget
+    assert (budget.usd, budget.branch_usd, budget.session_usd) == (5, 1, 3)
+    loaded = user("[budget]\nusd = -1")
+    assert told(loaded) == [(2, "budget.usd: a number from 0 on is wanted")]
+    assert loaded.settings.budget.usd is None

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.host.conftest import Stage, eventually, until
+from tests.host.conftest import DEMO, Stage, eventually, until
 from zwarm_tui.config.settings import PilotSettings, Settings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.costs import estimate_cost
@@ -106,6 +106,25 @@ def test_nothing_runs_twice(stage: Stage) -> None:
         stage.json("host", "start")
     assert (stage.project / "count").read_text() == "x\n"
     assert stage.session(session).turns == 1
+
+
+def test_a_turn_that_a_budget_holds_waits_for_the_next_host(stage: Stage) -> None:
+    stage.settings(DEMO + "[budget]\nusd = 0\n")
+    session = stage.json("delegate", QUICK)["session_id"]
+    until(lambda: stage.session(session).status.value == "awaiting_input")
+    stage.kill()
+    stage.json("host", "start")
+    (now,) = stage.json("ls", "--needs-attention")
+    assert (now["status"], now["attention_reason"]) == ("awaiting_input", "budget")
+    assert "[budget] usd" in now["attention_detail"]
+    assert "budget" in stage.zwarm("ls").stdout
+    assert stage.json("cost")["total_usd"] == 0
+    assert stage.json("host", "stop")["stopped"] is True, "nothing of it runs"
+    stage.json("approve", session)
+    assert stage.json("wait")[0]["status"] == "completed"
+    cost = stage.json("cost")
+    assert cost["budget"]["usd"]["state"] == "reached"
+    assert "used up" in stage.zwarm("cost").stdout
 
 
 # -- a full disk ------------------------------------------------------------------------

@@ -138,6 +138,23 @@ def fill(project: Path) -> None:
     log.store.close()
 
 
+def held_by_budget(project: Path) -> None:
+    """A session more: its next turn would begin beyond the budget."""
+    log, why = Log(project), "the project has spent $0.187 of $0.180 ([budget] usd)"
+    asks = e.ApprovalRequested(
+        request="budget-1",
+        what="budget",
+        text=why,
+        reason="the next turn: Draw a logo, and a small one for tabs",
+        choices=("accept", "accept_session", "decline"),
+    )
+    log.session("0b1d9e7f", "Draw a logo", branch=2, ago=50)
+    log.turn("0b1d9e7f", 1, "Draw a logo", e.Text("t", "Here it is."), branch=2, ago=45)
+    for event in (e.UserMessage("And a small one for tabs."), asks, e.AttentionRaised("budget", why)):
+        log.add(event, "0b1d9e7f", branch=2, turn=2, ago=30)
+    log.store.close()
+
+
 class Recorder:
     """An engine that notes its verbs. `replies` are answers by verb; `fails` errors."""
 

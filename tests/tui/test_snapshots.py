@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.scene import Recorder, fill, make_app
-from zwarm_tui.config.settings import UiSettings
+from tests.tui.scene import Recorder, fill, held_by_budget, make_app
+from zwarm_tui.config.settings import BudgetSettings, UiSettings
 from zwarm_tui.tui.app import ZwarmApp
 
 SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x60": (200, 60)}
@@ -35,8 +35,8 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def app_in(project: Path, theme: str = "zwarm-dark") -> ZwarmApp:
-    return make_app(project, Recorder(), ui=UiSettings(theme=theme, animations=False))
+def app_in(project: Path, theme: str = "zwarm-dark", **settings: Any) -> ZwarmApp:
+    return make_app(project, Recorder(), ui=UiSettings(theme=theme, animations=False), **settings)
 
 
 def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
@@ -76,6 +76,23 @@ def test_the_dialog_of_an_approval(snap_compare: Compare, project: Path) -> None
     """The exact command, and what can be answered."""
     fill(project)
     assert snap_compare(app_in(project), terminal_size=SIZES["80x24"], run_before=after("ctrl+r"))
+
+
+@pytest.mark.parametrize("size", ["80x24", "120x36"])
+def test_a_budget_that_is_nearly_used_up(snap_compare: Compare, project: Path, size: str) -> None:
+    """The bar at the top, in the colour of a warning."""
+    fill(project)
+    app = app_in(project, budget=BudgetSettings(usd=0.22))
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=after())
+
+
+@pytest.mark.parametrize("keys", [[], ["ctrl+r"]], ids=["in-place", "dialog"])
+def test_a_turn_that_its_budget_holds(snap_compare: Compare, project: Path, keys: list[str]) -> None:
+    """The bar is full, and the session waits for a word."""
+    fill(project)
+    held_by_budget(project)
+    app = app_in(project, budget=BudgetSettings(usd=0.18))
+    assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=after("ctrl+n", "ctrl+n", "f3", *keys))
 
 
 def test_the_timeline_on_a_small_screen(snap_compare: Compare, project: Path) -> None:

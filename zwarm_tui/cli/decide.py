@@ -57,13 +57,16 @@ def ack(call: Call, id: str) -> None:
 
 @verb
 @click.argument("id")
-@click.option("--always", is_flag=True, help="Also the next time, for this session.")
+@click.option(
+    "--always", is_flag=True, help="Also the next time, for this session (of a budget: until the host ends)."
+)
 @click.option("--deny", is_flag=True, help="No.")
 @click.option("--reason", metavar="R", help="With --deny: what to do instead.")
 def approve(call: Call, id: str, always: bool, deny: bool, reason: str | None) -> None:
     """Let an agent do what it asks for, or not.
 
-    ID is an approval's, or a session's: then its oldest.
+    ID is an approval's, or a session's: then its oldest. A turn that a budget holds
+    begins with it, or is dropped with --deny.
     """
     if always and deny:
         raise UsageError("--always and --deny contradict each other")

@@ -89,7 +89,7 @@ def stop(call: Call, running: str | None) -> None:
         call.answer({"stopped": False}, lambda: ["no host runs here"])
         return
     reader = call.reader()
-    turns = reader.unfinished() if reader else []
+    turns = [turn for turn in reader.unfinished() if not turn.held] if reader else []
     if turns and running is None:
         names = ", ".join(sorted({turn.session for turn in turns}))
         raise UsageError(

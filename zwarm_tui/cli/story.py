@@ -77,7 +77,8 @@ def describe(event: e.Event) -> tuple[str, str, str | None]:
             called = f"{event.tool} {event.arguments}\n{_last(event.result)}".rstrip()
             return "called", called, "magenta" if event.ok else "red"
         case e.ApprovalRequested():
-            return "asks leave", "\n".join(filter(None, (event.text, event.reason))), "yellow"
+            label = "over budget" if event.what == "budget" else "asks leave"
+            return label, "\n".join(filter(None, (event.text, event.reason))), "yellow"
         case e.ApprovalResolved():
             return "decided", f"{event.decision} by {event.by}: {event.text}", "yellow"
         case e.QuestionAsked():

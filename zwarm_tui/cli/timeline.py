@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -11,7 +11,10 @@ from zwarm_tui.cli import words
 from zwarm_tui.cli.call import Call, verb
 from zwarm_tui.cli.plain import one_line
 from zwarm_tui.cli.table import Cell, Column, table
+from zwarm_tui.config.settings import load
+from zwarm_tui.core.budgets import Budget, budgets
 from zwarm_tui.core.model import BranchView, CheckpointView, Cost, Path, Position, Totals
+from zwarm_tui.core.money import format_cost
 
 _START = Position(branch=1, branch_name="main", checkpoint=0, detached=False, path=())
 _TIMELINE = (
@@ -25,6 +28,7 @@ _TIMELINE = (
     Column("WHAT", shrink=True),
     Column("NOTE", shrink=True),
 )
+_WHOSE = {"usd": "the project", "branch_usd": "this branch"}
 _MOST = 20
 """Rows of a cost table that people get to see."""
 
@@ -115,6 +119,7 @@ def cost(call: Call) -> None:
     says that a price or a usage is unknown, so that the figure is the least it can be.
     """
     reader = call.reader()
+    here = reader.position() if reader else _START
     totals = reader.totals() if reader else Totals(total=Cost(), branch=Cost(), abandoned=Cost())
     value = {
         "total_usd": totals.total.usd,
@@ -126,7 +131,34 @@ def cost(call: Call) -> None:
         "by_model": _dollars(totals.by_model),
         "by_day": _dollars(totals.by_day),
     }
-    call.answer(value, lambda: _costs(totals, {s.id: s.task for s in reader.sessions()} if reader else {}))
+    limits = load(call.project).settings.budget
+    found = budgets(limits, totals, here.branch, max(totals.by_session, key=_spent(totals), default=""))
+    value["budget"] = {one.key[0]: one.to_json() for one in found}
+
+    def people() -> Iterable[str]:
+        yield from _budgets(found)
+        yield from _costs(totals, {s.id: s.task for s in reader.sessions()} if reader else {})
+
+    call.answer(value, people)
+
+
+def _spent(totals: Totals) -> Callable[[str], float]:
+    return lambda session: totals.by_session[session].usd
+
+
+def _budgets(found: list[Budget]) -> Iterable[str]:
+    """A line each; that of sessions is about the dearest one."""
+    for one in found:
+        whose = f"session {one.key[1]}" if one.key[0] == "session_usd" else _WHOSE[one.key[0]]
+        text = f"budget of {whose}: {words.money(one.spent)} of {format_cost(one.limit)}"
+        if one.reached:
+            yield click.style(f"{text}, used up: no turn begins without your leave", fg="red")
+        elif one.near:
+            yield click.style(f"{text} ({one.share:.0%})", fg="yellow")
+        else:
+            yield f"{text} ({one.share:.0%})"
+    if found:
+        yield ""
 
 
 def _dollars(costs: dict[str, Cost]) -> dict[str, float]:

@@ -85,6 +85,28 @@ class HostSettings(Value):
 
 
 @value(kw_only=True)
+class BudgetSettings(Value):
+    """`[budget]`, in USD; None is without limit. In all, on a branch's path (what `cost`
+    calls this branch), and by each session."""
+
+    usd: float | None = field(default=None, metadata=_by(checks.not_negative))
+    branch_usd: float | None = field(default=None, metadata=_by(checks.not_negative))
+    session_usd: float | None = field(default=None, metadata=_by(checks.not_negative))
+
+    def strictest(self, other: BudgetSettings) -> BudgetSettings:
+        """Of each limit the lower one."""
+
+        def lower(a: float | None, b: float | None) -> float | None:
+            return min((x for x in (a, b) if x is not None), default=None)
+
+        return BudgetSettings(
+            usd=lower(self.usd, other.usd),
+            branch_usd=lower(self.branch_usd, other.branch_usd),
+            session_usd=lower(self.session_usd, other.session_usd),
+        )
+
+
+@value(kw_only=True)
 class UiSettings(Value):
     """`[ui]`."""
 
@@ -108,6 +130,7 @@ class Settings(Value):
     checkpoints: CheckpointSettings = CheckpointSettings()
     worktree: WorktreeSettings = WorktreeSettings()
     host: HostSettings = HostSettings()
+    budget: BudgetSettings = BudgetSettings()
     ui: UiSettings = UiSettings()
     keys: dict[str, str] = field(default_factory=dict, metadata=_each(checks.any_text))
     prices: dict[str, ModelPricing] = field(default_factory=dict, metadata=_each(checks.price))
@@ -146,7 +169,8 @@ it writes, and who gets the key. A cloned repository can bring a project's file 
 
 def load(project: Path | None) -> Loaded:
     """Read the user's file, then the project's (where there is one); later wins, but for
-    what is `PERSONAL`. Never raises for what stands in a file: that is in `problems`."""
+    what is `PERSONAL`, and of budgets the lower counts. Never raises for what stands in a
+    file: that is in `problems`."""
     loaded = Loaded(Settings(), [], [])
     settings = loaded.settings
     own = paths.user_config()
@@ -160,7 +184,9 @@ def load(project: Path | None) -> Loaded:
             continue
         loaded.documents.append(document)
         data = document.data if file == own else _shared(document, own, loaded.problems)
+        before = settings.budget
         settings = _apply(settings, data, document, (), loaded.problems)
+        settings = replace(settings, budget=before.strictest(settings.budget))
     return replace(loaded, settings=settings)
 
 
@@ -289,6 +315,15 @@ TEMPLATE = """\
 # The background host runs the agents, and leaves by itself after so many seconds without
 # a running turn and without a screen; 0 is never.
 #idle = 600
+
+# Budgets in $. At 80 % you are warned; at 100 % no turn begins until you say so (approve or deny
+# it): the pilot's, agents', workflows'. A running turn is never cut, so it can become a
+# little more. Where your own file sets one too, the lower counts. Examples; without them, no limit:
+# for the whole project, for a branch's path, for each session.
+[budget]
+#usd = 20.0
+#branch_usd = 10.0
+#session_usd = 5.0
 
 [ui]
 # A theme of those that come along, or of your own (files in the folder themes/ in your

@@ -183,6 +183,11 @@ class TurnView(Value):
     error: str | None = None
     exit_code: int | None = None
 
+    @property
+    def held(self) -> bool:
+        """A budget keeps it from beginning: nothing of it runs."""
+        return self.status is SessionStatus.AWAITING_INPUT and self.thread is None
+
 
 @value(kw_only=True)
 class RequestView(Value):

@@ -21,14 +21,14 @@ async def wind_up(engine: Engine, server: HostServer) -> None:
     """See to the running turns as `server.how` says. While turns are waited for, no new
     ones begin, and another wish may come."""
     engine.sessions.closed_because = "the host is about to end: nothing new is started"
-    while server.how == "drain" and (turns := [t.task for t in engine.sessions.running() if t.task]):
+    while server.how == "drain" and (turns := _under_way(engine)):
         server.stopping.clear()
         hurry = asyncio.create_task(server.stopping.wait())
-        await asyncio.wait({*turns, hurry}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*turns, hurry}, timeout=1, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         server.stopping.set()
     if server.how == "leave":
-        left = [[turn.session, turn.branch] for turn in engine.sessions.running()]
+        left = [[turn.session, turn.branch] for turn in engine.sessions.running() if turn.hold is None]
         _file(engine).write_text(json.dumps(left))
 
 
@@ -48,6 +48,11 @@ async def take_up(engine: Engine) -> None:
                 await engine.sessions.send_message(session, engine.going_on(session))
         except ZwarmError as error:
             log.warning("%s was not taken up again: %s", session, error)
+
+
+def _under_way(engine: Engine) -> list[asyncio.Task[None]]:
+    """The turns to wait for: not those that a budget holds, which the next host takes over."""
+    return [t.task for t in engine.sessions.running() if t.task is not None and t.hold is None]
 
 
 def _file(engine: Engine) -> Path:

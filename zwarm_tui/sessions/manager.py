@@ -13,13 +13,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from zwarm_tui.config.settings import BudgetSettings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ConfirmationNeededError, SessionBusyError, StoreError, UsageError
 from zwarm_tui.core.model import SessionStatus, SessionView
 from zwarm_tui.executors.base import Decision, Executor, ExecutorSettings
 from zwarm_tui.executors.registry import NAMES, create
 from zwarm_tui.sessions.binding import Binder
-from zwarm_tui.sessions.recovery import endings
+from zwarm_tui.sessions.budget import Budgets
+from zwarm_tui.sessions.recovery import endings, held_by_budget
 from zwarm_tui.sessions.roles import Role
 from zwarm_tui.sessions.runner import TurnHook, TurnRunner
 from zwarm_tui.sessions.session import ExecutorSession
@@ -47,6 +49,7 @@ class CodexSessionManager:
         settings: dict[str, ExecutorSettings] | None = None,
         thread_settings: dict[str, Any] | None = None,
         idle_timeout: float = 600.0,
+        budget: BudgetSettings | None = None,
         simulated: bool = False,
     ) -> None:
         if max_concurrent < 1:
@@ -70,7 +73,12 @@ class CodexSessionManager:
         self._beside: set[int] = set()
         self._questions: dict[str, asyncio.Future[str | None]] = {}
         self._runner = TurnRunner(
-            self.store, self.reader, max_concurrent=max_concurrent, idle_timeout=idle_timeout, events=events
+            self.store,
+            self.reader,
+            max_concurrent=max_concurrent,
+            idle_timeout=idle_timeout,
+            budgets=Budgets(self.reader, budget or BudgetSettings()),
+            events=events,
         )
 
     # -- the swarm's place and parts ------------------------------------------------------
@@ -181,7 +189,8 @@ class CodexSessionManager:
         if not message.strip():
             raise UsageError("a message needs some words")
         session = self.reader.find(session_id)
-        if (session, self.branch) in self._runner.turns:
+        if (busy := self._runner.turns.get((session, self.branch))) is not None:
+            _check_held(busy)
             raise SessionBusyError(f"a turn runs on {session}: wait for it, steer it or interrupt it")
         view = self._runner.view(session)
         self._check_start(shared=view.role == "executor")
@@ -299,17 +308,19 @@ class CodexSessionManager:
             raise UsageError(f"{request} is a question: answer it with words")
         if decision not in event.choices:
             raise UsageError(f"'{decision}' is not offered here: choose one of {', '.join(event.choices)}")
+        resolved = e.ApprovalResolved(
+            request=request, decision=decision, what=event.what, text=event.text, message=message
+        )
+        if turn.hold is not None:
+            turn.hold.decision.set_result((decision, message))  # heard only after this is recorded
+            await self._resolve(turn, resolved)
+            return
         assert turn.thread is not None
         if (own := self._questions.pop(request, None)) is not None:
             own.set_result(decision)
         else:
             await turn.executor.answer(turn.thread, request, decision, message)
-        await self._resolve(
-            turn,
-            e.ApprovalResolved(
-                request=request, decision=decision, what=event.what, text=event.text, message=message
-            ),
-        )
+        await self._resolve(turn, resolved)
 
     async def answer(self, request: str, text: str) -> None:
         """Answer a question that an agent or the pilot asked."""
@@ -352,14 +363,24 @@ class CodexSessionManager:
     # -- leaving and coming back ------------------------------------------------------
 
     def recover(self) -> list[str]:
-        """Mark turns that a dead engine left unfinished as interrupted. Call it once,
-        before anything runs, by whoever holds the project's lock. Returns their ids."""
-        left = endings(self.reader, self._settings.get("codex", ExecutorSettings()))
-        for turn, events in left:
-            self._runner.record(turn.session, turn.turn, *events, branch=turn.branch)
+        """Mark turns that a dead engine left unfinished as interrupted; those that a budget
+        held go on waiting. Call it once, before anything runs, by whoever holds the
+        project's lock. Returns the ids of the interrupted."""
+        held = held_by_budget(self.reader)
+        for was, asked in held:
+            adapter = self.executor(self._runner.view(was.session, was.branch).executor)
+            turn = Turn(was.session, was.branch, was.turn, was.prompt, was.origin, adapter)
+            self._runner.take_up(turn, asked)
+        left = endings(
+            self.reader,
+            self._settings.get("codex", ExecutorSettings()),
+            besides={(was.session, was.branch) for was, _ in held},
+        )
+        for was, events in left:
+            self._runner.record(was.session, was.turn, *events, branch=was.branch)
         if left:
             self.store.flush()
-        return [turn.session for turn, _ in left]
+        return [was.session for was, _ in left]
 
     async def rest(self) -> None:
         """End the agents' processes, where no turn runs; a turn starts them again."""
@@ -424,6 +445,8 @@ class CodexSessionManager:
     def _turn(self, session_id: str, *, queued: bool = False) -> Turn:
         session = self.reader.find(session_id)
         turn = self._runner.turns.get((session, self.branch))
+        if turn is not None and not queued:
+            _check_held(turn)
         if turn is None or not (queued or turn.thread):
             raise UsageError(f"no turn runs on {session}")
         return turn
@@ -434,6 +457,15 @@ class CodexSessionManager:
     def _wrap(self, view: SessionView) -> ExecutorSession:
         path = self.reader.path(self.branch)
         return ExecutorSession(view, lambda: self.reader.messages(view.id, path))
+
+
+def _check_held(turn: Turn) -> None:
+    """`SessionBusyError` where a budget keeps the turn from beginning."""
+    if turn.hold is not None:
+        raise SessionBusyError(
+            f"the last message to {turn.session} still waits, since a budget is used up: approve or deny "
+            f"{turn.hold.request} first"
+        )
 
 
 def _folder(path: str | Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from zwarm_tui.core import events as e
@@ -18,9 +19,23 @@ _SLACK = 60.0
 """Seconds by which a file's time may lie before the turn's (clocks of file systems)."""
 
 
-def endings(reader: Reader, codex: ExecutorSettings) -> list[tuple[TurnView, list[e.Event]]]:
-    """The turns that have no end, and the events that give them one."""
-    left = reader.unfinished()
+def held_by_budget(reader: Reader) -> list[tuple[TurnView, e.ApprovalRequested]]:
+    """The turns that never began since a budget held them, and what their person is asked."""
+    asked = {(r.session, r.branch, r.turn): r.event for r in reader.requests()}
+    found = []
+    for turn in (t for t in reader.unfinished() if t.held):
+        event = asked.get((turn.session, turn.branch, turn.turn))
+        if isinstance(event, e.ApprovalRequested) and event.what == "budget":
+            found.append((turn, event))
+    return found
+
+
+def endings(
+    reader: Reader, codex: ExecutorSettings, *, besides: Collection[tuple[str, int]] = ()
+) -> list[tuple[TurnView, list[e.Event]]]:
+    """The turns that have no end, and the events that give them one; `besides` those of
+    these sessions on these branches."""
+    left = [turn for turn in reader.unfinished() if (turn.session, turn.branch) not in besides]
     began = [turn.started_at for turn in left if turn.started_at is not None]
     rollouts = rollout.recent(_home(codex), min(began) - _SLACK) if began and _any_codex(reader, left) else []
     return [(turn, [*_costs(reader, turn, rollouts), *_end(turn)]) for turn in left]

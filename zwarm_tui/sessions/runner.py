@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextvars import ContextVar
@@ -12,12 +13,14 @@ from typing import Any
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
+from zwarm_tui.core.budgets import Budget
 from zwarm_tui.core.errors import ExecutorError, StoreError, UsageError
 from zwarm_tui.core.model import SessionView
 from zwarm_tui.executors.base import ThreadSpec
 from zwarm_tui.sessions.binding import Binder
+from zwarm_tui.sessions.budget import Budgets, Hold
 from zwarm_tui.sessions.roles import EXECUTOR, Role
-from zwarm_tui.sessions.turn import ThreadSink, Turn
+from zwarm_tui.sessions.turn import ThreadSink, Turn, first_line
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
 
@@ -37,10 +40,11 @@ class TurnRunner:
         *,
         max_concurrent: int,
         idle_timeout: float,
+        budgets: Budgets,
         events: Callable[[e.Record], None] | None,
     ) -> None:
         self.store, self.reader = store, reader
-        self.idle_timeout = idle_timeout
+        self.idle_timeout, self.budgets = idle_timeout, budgets
         self.roles: dict[str, Role] = {"executor": EXECUTOR}
         self.turns: dict[tuple[str, int], Turn] = {}
         self.live: set[str] = set()
@@ -110,12 +114,10 @@ class TurnRunner:
 
     async def _run(self, turn: Turn) -> None:
         try:
-            view = self.view(turn.session, turn.branch)
-            role = self.roles[view.role]
-            async with self._slot(role):
-                turn.running = True
-                ended = await self._serve(turn, view, role)
+            ended = await self._begin(turn)
         except asyncio.CancelledError:
+            if turn.hold is not None and self.closing:
+                return  # it goes on waiting, for an engine to come
             ended = e.TurnEnded(status=turn.stop or "interrupted", error=turn.why or "cancelled")
         except ExecutorError as error:
             ended = e.TurnEnded(status="failed", error=str(error))
@@ -125,6 +127,66 @@ class TurnRunner:
                 error=f"{type(error).__name__}: {error} (a bug in zwarm_tui: please report it)",
             )
         await self._finish(turn, ended)
+
+    async def _begin(self, turn: Turn) -> e.TurnEnded:
+        """Serve it as soon as there is a place for it, and money."""
+        while True:
+            if turn.hold is not None and (refused := await self._leave(turn, turn.hold)) is not None:
+                return refused
+            view = self.view(turn.session, turn.branch)
+            role = self.roles[view.role]
+            async with self._slot(role):
+                if not (reached := await self._beyond(turn)):
+                    turn.running = True
+                    return await self._serve(turn, view, role)
+            await self._hold(turn, reached)  # outside: what waits for its person takes no place
+
+    async def _beyond(self, turn: Turn) -> list[Budget]:
+        """The budgets that keep it from beginning now. Warns of those that come near."""
+        if not self.budgets.any:
+            return []
+        await self.store.commit()  # what was spent up to now counts
+        for about, text in self.budgets.warnings(turn.session, turn.branch):
+            self.record(turn.session, turn.number, e.Notice("warning", text, about), branch=turn.branch)
+        return self.budgets.reached(turn.session, turn.branch, turn.leave)
+
+    async def _hold(self, turn: Turn, reached: list[Budget]) -> None:
+        why = "; ".join(map(str, reached))
+        asked = e.ApprovalRequested(
+            request=f"budget-{secrets.token_hex(4)}",
+            what="budget",
+            text=why,
+            reason=f"the next turn: {first_line(turn.text)}",
+            choices=("accept", "accept_session", "decline"),
+        )
+        self._held(turn, asked, reached)
+        flag = e.AttentionRaised(Reason.BUDGET.value, why)
+        self.record(turn.session, turn.number, asked, flag, branch=turn.branch)
+        await self.store.commit()
+        await self.wake()
+
+    def _held(self, turn: Turn, asked: e.ApprovalRequested, reached: list[Budget]) -> None:
+        turn.requests[asked.request] = asked
+        turn.hold = Hold(asked.request, reached, asyncio.get_running_loop().create_future())
+
+    async def _leave(self, turn: Turn, hold: Hold) -> e.TurnEnded | None:
+        """Wait for the person: None where it may begin, else its end."""
+        decision, words = await hold.decision
+        turn.hold = None
+        if decision == "accept_session":
+            self.budgets.set_aside(hold.budgets)
+        elif decision == "accept":
+            turn.leave.update(b.key for b in hold.budgets)
+        else:
+            error = f"not begun, for its budget{f': {words}' if words else ' (denied)'}"
+            return e.TurnEnded(status="interrupted", error=error)
+        return None
+
+    def take_up(self, turn: Turn, asked: e.ApprovalRequested) -> None:
+        """Go on holding a turn that another engine held."""
+        self.turns[turn.key] = turn
+        self._held(turn, asked, self.budgets.reached(turn.session, turn.branch, ()))
+        turn.task = asyncio.create_task(self._run(turn), name=f"turn {turn.session}/{turn.number}")
 
     @contextlib.asynccontextmanager
     async def _slot(self, role: Role) -> AsyncIterator[None]:
@@ -306,7 +368,13 @@ class TurnRunner:
             self._watch.cancel()
             await asyncio.wait({self._watch})
         why = "zwarm_tui was quit while this turn ran"
-        await asyncio.gather(*(self.stop(t, "interrupted", why) for t in list(self.turns.values())))
+        turns = list(self.turns.values())
+        held = [t.task for t in turns if t.hold is not None and t.task is not None]
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*(self.stop(t, "interrupted", why) for t in turns if t.hold is None))
+        if held:
+            await asyncio.wait(held)
 
 
 def _withdrawn(request: str, event: e.Event) -> e.Event:

@@ -10,7 +10,9 @@ from typing import Any
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
+from zwarm_tui.core.budgets import Key
 from zwarm_tui.executors.base import Executor, ToolHandler
+from zwarm_tui.sessions.budget import Hold
 
 Write = Callable[[e.Record], None]
 
@@ -39,6 +41,10 @@ class Turn:
     heard: float = field(default_factory=time.monotonic)
     busy: set[str] = field(default_factory=set)
     requests: dict[str, e.Event] = field(default_factory=dict)
+    hold: Hold | None = None
+    """A budget keeps it from beginning."""
+    leave: set[Key] = field(default_factory=set)
+    """Budgets beyond which the person let it begin."""
     task: asyncio.Task[None] | None = None
 
     @property

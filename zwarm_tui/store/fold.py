@@ -184,7 +184,8 @@ class Fold:
         )
         self._db.execute(f"DELETE FROM requests {_TURN}", (r.session, r.branch, r.turn))
         self._db.execute(
-            "DELETE FROM attention WHERE session = ? AND branch = ? AND reason IN ('approval', 'question', 'silent')",
+            "DELETE FROM attention WHERE session = ? AND branch = ? "
+            "AND reason IN ('approval', 'question', 'budget', 'silent')",
             (r.session, r.branch),
         )
         self._mark("requests", r.seq)
@@ -201,6 +202,12 @@ class Fold:
         )
 
     # -- attention and requests -----------------------------------------------------
+
+    def _notice(self, r: e.Record) -> None:
+        v = r.event
+        assert isinstance(v, e.Notice)
+        if v.about:
+            self._put("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"said {v.about}", r.seq))
 
     def _attention(self, r: e.Record) -> None:
         v = r.event
@@ -244,7 +251,9 @@ class Fold:
         ).fetchone()
         if left is None:
             self._db.execute(
-                f"UPDATE turns SET status = 'running' {_TURN} AND status = 'awaiting_input'",
+                # One that a budget held has yet to begin.
+                "UPDATE turns SET status = CASE WHEN thread IS NULL THEN 'pending' ELSE 'running' END "
+                f"{_TURN} AND status = 'awaiting_input'",
                 (r.session, r.branch, r.turn),
             )
         self._mark("requests", r.seq)
@@ -420,6 +429,7 @@ _HANDLERS: dict[str, Callable[[Fold, e.Record], None]] = {
     "turn.ended": Fold._turn_ended,
     "session.ended": Fold._session_ended,
     "attention": Fold._attention,
+    "notice": Fold._notice,
     "acknowledged": Fold._acknowledged,
     "approval.requested": Fold._requested,
     "question.asked": Fold._requested,

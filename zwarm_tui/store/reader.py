@@ -246,6 +246,11 @@ class Reader:
             id=id, session=session, branch=branch, turn=turn, since=time, event=e.load(kind, data)
         )
 
+    def said(self, about: str) -> bool:
+        """Was that notice, which is given only once, given already?"""
+        row = self._db.execute("SELECT 1 FROM meta WHERE key = ?", (f"said {about}",)).fetchone()
+        return row is not None
+
     # -- transcripts --------------------------------------------------------------------
 
     def blocks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zwarm_tui.core.budgets import Budget
 from zwarm_tui.core.model import Cost
 from zwarm_tui.core.money import format_cost
 
@@ -11,6 +12,16 @@ def money(cost: Cost) -> str:
     if not cost.complete:
         return f"≥{format_cost(cost.usd)}" if cost.usd else "?"
     return format_cost(cost.usd) if cost.usd else "$0"
+
+
+def budget_of(found: list[Budget]) -> tuple[str, float]:
+    """The budget that is nearest to its end ("of $5.00"), and the part of it that is spent
+    (1.0: all of it); nothing where there is none."""
+    if not found:
+        return "", 0.0
+    tightest = max(found, key=lambda budget: budget.share)
+    whose = "" if tightest.key[0] == "usd" else " on this branch"
+    return f"of {format_cost(tightest.limit)}{whose}", tightest.share
 
 
 def age(seconds: float) -> str:

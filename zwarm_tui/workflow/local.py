@@ -131,6 +131,7 @@ async def _manager(project: Path) -> AsyncIterator[CodexSessionManager]:
             settings={"codex": ExecutorSettings(codex.path, dict(codex.env), codex.args)},
             thread_settings={"sandbox": codex.sandbox, "approvals": codex.approvals},
             idle_timeout=settings.idle_timeout,
+            budget=settings.budget,
         ) as manager:
             manager.recover()
             yield manager

@@ -66,7 +66,7 @@ async def take_turn(
     on_turn(made.id, made.view.turns)
     try:
         if agent.attended:
-            done = await sessions.wait(made.id, timeout)
+            done = await _wait(sessions, made.id, timeout)
         else:
             done = await _wait_unasked(sessions, made.id, timeout)
     except TimeoutError:
@@ -102,11 +102,26 @@ async def _interrupt(sessions: CodexSessionManager, session: str) -> None:
         await sessions.interrupt(session)
 
 
+async def _wait(sessions: CodexSessionManager, session: str, timeout: float | None) -> ExecutorSession:
+    """Wait for the end of the turn. Time in which a budget keeps it from beginning is the
+    person's, and does not count."""
+    while True:
+        try:
+            return await sessions.wait(session, timeout)
+        except TimeoutError:
+            if not _held(sessions, session):
+                raise
+
+
+def _held(sessions: CodexSessionManager, session: str) -> bool:
+    return any(t.session == session and t.hold is not None for t in sessions.running(sessions.branch))
+
+
 async def _wait_unasked(
     sessions: CodexSessionManager, session: str, timeout: float | None
 ) -> ExecutorSession:
     """Wait for the end of the turn. An agent that asks all the same is ended: nobody
-    would ever answer it."""
+    would ever answer it. (A budget that holds the turn asks whoever pays, and waits.)"""
     loop = asyncio.get_running_loop()
     news = asyncio.Event()
 
@@ -115,11 +130,12 @@ async def _wait_unasked(
             loop.call_soon_threadsafe(news.set)
 
     off = sessions.store.subscribe(tell)
-    turn = asyncio.ensure_future(sessions.wait(session, timeout))
+    turn = asyncio.ensure_future(_wait(sessions, session, timeout))
     looking = asyncio.ensure_future(news.wait())
     try:
         while not turn.done():
-            if open_requests := sessions.reader.requests(session):
+            open_requests = sessions.reader.requests(session)
+            if open_requests and not _held(sessions, session):
                 asked = getattr(open_requests[0].event, "text", "").strip()
                 why = f"it asked its person, and nobody attends to this stage: {asked}"
                 await sessions.kill_session(session, why)

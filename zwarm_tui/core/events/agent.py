@@ -156,9 +156,10 @@ class UsageUnknown(Event):
 
 @value(kw_only=True)
 class ApprovalRequested(Event):
-    """The agent waits for leave. `what`: command, files or tool. `choices` are of
-    accept, accept_session, decline, cancel. `text` is the exact command (or the
-    list of files, or the tool call) that the person decides about."""
+    """The agent waits for leave. `what`: command, files or tool; or budget, where a turn
+    would begin beyond one. `choices` are of accept, accept_session, decline, cancel.
+    `text` is the exact command (or the list of files, the tool call, the budgets) that
+    the person decides about."""
 
     kind: ClassVar[str] = "approval.requested"
     request: str
@@ -206,11 +207,13 @@ class QuestionAnswered(Event):
 
 @value()
 class Notice(Event):
-    """Something the person should be able to see. `level`: info, warning, error."""
+    """Something the person should be able to see. `level`: info, warning, error.
+    `about` names what is said only once in a project, or is ""."""
 
     kind: ClassVar[str] = "notice"
     level: str
     text: str
+    about: str = ""
 
 
 @value()

@@ -27,6 +27,12 @@ _DECIDED = {
     "cancel": "declined, and the turn stopped",
     "withdrawn": "withdrawn: the turn ended first",
 }
+_BUDGET = {
+    "accept": "begun beyond its budget",
+    "accept_session": "begun, and the budget set aside",
+    "decline": "not begun, for its budget",
+    "withdrawn": "withdrawn: the turn was taken back",
+}
 _BOX = 100
 
 
@@ -44,6 +50,8 @@ def request_parts(block: Block, open: bool) -> list[Part]:
 
 
 def _approval(event: e.ApprovalRequested) -> list[Part]:
+    if event.what == "budget":
+        return _budget(event)
     title = f"Approval: the agent asks to {_WHAT.get(event.what, line_of(event.what[:40]))}"
     about = [
         *([f"in {exact(event.cwd)}"] if event.cwd else []),
@@ -54,6 +62,15 @@ def _approval(event: e.ApprovalRequested) -> list[Part]:
         event.text, lambda piece, width, palette: _inside(exact(piece), width, palette, palette.strong)
     )
     return _boxed(title, body, about, f"Enter or a click decides: {choices}")
+
+
+def _budget(event: e.ApprovalRequested) -> list[Part]:
+    body = long_part(
+        event.text, lambda piece, width, palette: _inside(exact(piece), width, palette, palette.strong)
+    )
+    title = "A budget is used up, so this waits"
+    how = "Enter or a click decides: begin it all the same, forget the budget until the host ends, or drop it"
+    return _boxed(title, body, [exact(event.reason)], how)
 
 
 def _question(event: e.QuestionAsked) -> list[Part]:
@@ -111,7 +128,8 @@ def _resolved(event: e.ApprovalResolved, open: bool) -> list[Part]:
     def line(width: int, palette: Palette) -> list[Strip]:
         yes = event.decision.startswith("accept")
         sign, style = ("✓", palette.done) if yes else ("⊘", palette.interrupted)
-        decided = _DECIDED.get(event.decision, line_of(event.decision))
+        words = _BUDGET if event.what == "budget" else _DECIDED
+        decided = words.get(event.decision, line_of(event.decision))
         by = f" by {line_of(event.by)}" if event.by and event.decision != "withdrawn" else ""
         left = [(" " * GUTTER, None), (f"{sign} {decided}", style), (f"{by}  ", palette.dim)]
         strips = [header([*left, (line_of(event.text[:400]), palette.text)], [], width)]

@@ -12,11 +12,12 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from zwarm_tui.core.budgets import budgets
 from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.tui.actions import NEEDS, bindings, hints
 from zwarm_tui.tui.board import PILOT, News
 from zwarm_tui.tui.completion import completions
-from zwarm_tui.tui.figures import money
+from zwarm_tui.tui.figures import budget_of, money
 from zwarm_tui.tui.obey import obey
 from zwarm_tui.tui.widgets.composer import Composer
 from zwarm_tui.tui.widgets.row_view import RowView
@@ -122,6 +123,7 @@ class MainScreen(Screen[None]):
         running = board.count(SessionStatus.RUNNING, SessionStatus.AWAITING_INPUT)
         at = next((c.label for c in board.checkpoints if c.id == position.checkpoint), "root")
         totals = board.totals
+        budget, share = budget_of(budgets(self._zwarm.settings.budget, totals, position.branch))
         self._topbar.show(
             Figures(
                 project=self._zwarm.project.name,
@@ -130,6 +132,8 @@ class MainScreen(Screen[None]):
                 at=at if position.detached else "",
                 spent=money(totals.total),
                 branch_spent=money(totals.branch) if len(board.branches) > 1 else "",
+                budget=budget,
+                share=share,
                 simulated=totals.total.simulated,
                 running=running,
                 queued=board.queued,

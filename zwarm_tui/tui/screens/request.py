@@ -24,6 +24,11 @@ _TEXTS = {
     "decline": ("d", "Deny, and say why"),
     "cancel": ("c", "Deny, and stop the turn"),
 }
+_BUDGET = {
+    "accept": ("a", "Begin this turn all the same"),
+    "accept_session": ("s", "Begin it, and forget this budget until the host ends"),
+    "decline": ("d", "Don't begin it, and say why"),
+}
 _WHAT = {"command": "wants to run a command", "files": "wants to change files", "tool": "wants to use a tool"}
 
 
@@ -54,7 +59,8 @@ class RequestScreen(ModalScreen[Decided | None]):
             with VerticalScroll(id="body", can_focus=False):
                 yield Static(self._body(), markup=False)
             if isinstance(event, ApprovalRequested):
-                yield Choices([Choice(*_TEXTS[c], c) for c in event.choices if c in _TEXTS])
+                texts = _BUDGET if event.what == "budget" else _TEXTS
+                yield Choices([Choice(*texts[c], c) for c in event.choices if c in texts])
                 yield Input(placeholder="Why not? (Enter sends; may stay empty)", id="words")
             elif isinstance(event, QuestionAsked):
                 if event.options:
@@ -72,6 +78,8 @@ class RequestScreen(ModalScreen[Decided | None]):
 
     def _title(self) -> str:
         event = self._request.event
+        if isinstance(event, ApprovalRequested) and event.what == "budget":
+            return f"{self._who} waits: a budget is used up"
         if isinstance(event, ApprovalRequested):
             return f"{self._who} {_WHAT.get(event.what, 'asks for leave')}"
         return f"{self._who} asks"

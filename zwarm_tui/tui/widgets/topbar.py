@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.strip import Strip
 from textual.widget import Widget
 
+from zwarm_tui.core.budgets import WARN_AT
 from zwarm_tui.tui.render.literal import line_of
 from zwarm_tui.tui.render.rows import Piece, header
 from zwarm_tui.tui.widgets.ink import Ink
@@ -15,7 +16,8 @@ from zwarm_tui.tui.widgets.ink import Ink
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """What the line says. `spent` and `branch_spent` are money as it is shown;
-    `at`: the checkpoint of a detached position."""
+    `at`: the checkpoint of a detached position. `budget`: the one that is nearest to
+    its end, as it is shown, and `share` what is spent of it (1.0: all)."""
 
     project: str = ""
     branch: str = "main"
@@ -23,6 +25,8 @@ class Figures:
     at: str = ""
     spent: str = "$0"
     branch_spent: str = ""
+    budget: str = ""
+    share: float = 0.0
     simulated: bool = False
     running: int = 0
     queued: int = 0
@@ -79,6 +83,8 @@ class TopBar(Widget):
             pieces.append((" spent", dim))
         if f.simulated:
             pieces.append((" simulated" if roomy else " sim", dim))
+        if f.budget:
+            pieces += self._budget(ink, width)
         if f.branch_spent and width >= 120:
             pieces += [gap, (f.branch_spent, ink("zwarm-money")), (" this branch", dim)]
         live = ink("zwarm-running", bold=True)
@@ -92,3 +98,14 @@ class TopBar(Widget):
         if not (f.running or f.queued or f.waiting):
             pieces += [gap, ("idle", dim)]
         return [*pieces, (" ", None)]
+
+    def _budget(self, ink: Ink, width: int) -> list[Piece]:
+        """ "▰▰▰▱▱ of $5.00", in the colour of what it means for the next turn."""
+        share = self.figures.share
+        name = "zwarm-failed" if share >= 1 else "zwarm-attention" if share >= WARN_AT else "zwarm-money"
+        cells = 10 if width >= 120 else 5 if width >= 60 else 0
+        full = min(cells, int(share * cells))
+        bar: list[Piece] = []
+        if cells:
+            bar = [(" ", None), ("▰" * full, ink(name)), ("▱" * (cells - full), ink("zwarm-dim"))]
+        return [*bar, (f" {self.figures.budget}", ink(name, bold=share >= WARN_AT))]
