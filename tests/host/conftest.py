@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from zwarm_tui.client import EngineClient
+from zwarm_tui.config.paths import project_id
 from zwarm_tui.config.settings import load
 from zwarm_tui.core.model import SessionView
 from zwarm_tui.host import place
@@ -93,7 +94,7 @@ class Stage:
 
     def processes(self) -> list[psutil.Process]:
         """All that carries the project's mark: the host, and what it started."""
-        mark, found = place.project_id(self.project), []
+        mark, found = project_id(self.project), []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 if process.environ().get(PROJECT_MARK) == mark or self._is_host(process):

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
+from zwarm_tui.core.errors import ZwarmError
+
 STATE = ".zwarm"
+
+_LONGEST = 100
+"""Bytes that a socket's path may have everywhere (macOS: 103, Linux: 107)."""
 
 
 def config_dir() -> Path:
@@ -57,3 +63,35 @@ def database(project: Path) -> Path:
 def project_config(project: Path) -> Path:
     """The settings of one project, which win over the user's."""
     return state_dir(project) / "config.toml"
+
+
+def project_id(project: Path) -> str:
+    """A short name for a project, made from its path."""
+    import hashlib  # not all that imports this module needs it
+
+    return hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
+
+
+def socket_path(project: Path, ending: str) -> Path:
+    """The path for a socket of a project, `ending` its kind: in the user's runtime folder,
+    since socket paths must be short, in a folder that is private (made, and checked)."""
+    name = f"{project_id(project)}.{ending}"
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    for folder in (*([Path(runtime) / "zwarm-tui"] if runtime else []), Path(f"/tmp/zwarm-{os.getuid()}")):
+        if len(os.fsencode(folder / name)) <= _LONGEST and folder.parent.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            check_private(folder)
+            return folder / name
+    raise ZwarmError("there is no folder for a socket: set XDG_RUNTIME_DIR to a short path")
+
+
+def check_private(path: Path) -> None:
+    """`ZwarmError` where others than we could have made this, or can reach it."""
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ZwarmError(f"{path} must be yours alone (chmod 700, no link): sockets are there")
+
+
+def tmux_socket(project: Path) -> Path:
+    """The socket of a project's own tmux server."""
+    return socket_path(project, "tmux")

@@ -11,7 +11,8 @@ where there is one, what to do next; screens and the command line show it as it 
     ├── StoreError            the database: newer, corrupt, full, not writable
     ├── LockedError           another process runs the agents of this project
     ├── ExecutorError         an agent could not be found, started or spoken to
-    │   └── ThreadLostError
+    │   ├── ThreadLostError
+    │   └── TmuxError
     ├── ProviderMismatchError
     └── ParseError            an agent's answer is not what was asked for
 """
@@ -76,6 +77,10 @@ class ExecutorError(ZwarmError):
 
 class ThreadLostError(ExecutorError):
     """The agent does not know that thread any more."""
+
+
+class TmuxError(ExecutorError):
+    """A tmux session could not be made, found or typed into; the message says why."""
 
 
 class ProviderMismatchError(ExecutorError):

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zwarm_tui import __version__
-from zwarm_tui.config.paths import state_dir
+from zwarm_tui.config.paths import project_id, state_dir
 from zwarm_tui.config.settings import load
 from zwarm_tui.engine import Engine
 from zwarm_tui.executors.process import SESSION_MARK, become_subreaper, sweep
@@ -38,7 +38,7 @@ async def run(project: Path, ready: Callable[[], None], *, starts: list[float]) 
     another process runs the project's agents."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     faulthandler.enable()
-    os.environ[PROJECT_MARK] = place.project_id(project)
+    os.environ[PROJECT_MARK] = project_id(project)
     become_subreaper()
     loaded = load(project)
     engine = await Engine.open(project, loaded.settings, purpose="host")

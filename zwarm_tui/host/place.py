@@ -7,19 +7,13 @@ client may have another runtime folder (cron, ssh, an agent's short environment)
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from zwarm_tui.config.paths import state_dir
-from zwarm_tui.core.errors import ZwarmError
+from zwarm_tui.config.paths import check_private, socket_path, state_dir
 from zwarm_tui.store.lock import holder
-
-_LONGEST = 100
-"""Bytes that a socket's path may have everywhere (macOS: 103, Linux: 107)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,32 +27,9 @@ class Card:
     starts: list[float]
 
 
-def project_id(project: Path) -> str:
-    """A short name for a project, made from its path."""
-    return hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
-
-
 def new_socket(project: Path) -> Path:
     """The path for a project's socket, in a folder that is private (made, and checked)."""
-    name = f"{project_id(project)}.sock"
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    for folder in (*([Path(runtime) / "zwarm-tui"] if runtime else []), Path(f"/tmp/zwarm-{os.getuid()}")):
-        if len(os.fsencode(folder / name)) <= _LONGEST and folder.parent.is_dir():
-            _make_private(folder)
-            return folder / name
-    raise ZwarmError("there is no folder for the host's socket: set XDG_RUNTIME_DIR to a short path")
-
-
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    _check_private(folder)
-
-
-def _check_private(path: Path) -> None:
-    """`ZwarmError` where others than we could have made this, or can reach it."""
-    found = path.lstat()
-    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise ZwarmError(f"{path} must be yours alone (chmod 700, no link): the host's socket is there")
+    return socket_path(project, "sock")
 
 
 def card_file(project: Path) -> Path:
@@ -96,5 +67,5 @@ def standing(project: Path) -> Card | None:
 def reachable(card: Card) -> str:
     """The socket of a host, checked: a repository can bring a card along that leads to
     somebody else's."""
-    _check_private(Path(card.socket).parent)
+    check_private(Path(card.socket).parent)
     return card.socket
