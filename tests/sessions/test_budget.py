@@ -265,10 +265,10 @@ async def test_a_stage_nobody_attends_to_waits_too(tmp_path: Path, monkeypatch: 
         seen: list[str] = []
         note: Callable[[str, int], None] = lambda session, _: seen.append(session)  # noqa: E731
         agent = Agent(folder=tmp_path, attended=False)
-        stage = asyncio.create_task(take_turn(engine.sessions, agent, CENT, timeout=0.2, on_turn=note))
+        stage = asyncio.create_task(take_turn(engine.sessions, agent, CENT, timeout=2, on_turn=note))
         await eventually(lambda: seen)
         await asked(engine, seen[0])
-        await asyncio.wait({stage}, timeout=0.5)
+        await asyncio.wait({stage}, timeout=2.2)
         assert not stage.done(), "neither asked in vain nor timed out: a person pays"
         await engine.approve(seen[0])
         assert await stage == "Done."

@@ -22,6 +22,7 @@ from zwarm_tui.core.model import (
     RequestView,
     SessionStatus,
     SessionView,
+    Tokens,
     Totals,
     TurnView,
 )
@@ -266,13 +267,17 @@ class Reader:
         *,
         since: int = 0,
         limit: int | None = None,
+        kinds: Collection[str] = (),
     ) -> list[e.Record]:
-        """Records after a seq, oldest first: of one session on a path, or of all."""
+        """Records after a seq, oldest first: of one session on a path, or of all; of these
+        `kinds` only, where some are named."""
         where = "seq > ?"
         args: list[Any] = [since]
         if session is not None:
             on_path, path_args = items_where(self._db, session, self._path(path), "events")
             where, args = f"session = ? AND seq > ? AND ({on_path})", [session, since, *path_args]
+        if kinds:
+            where, args = f"{where} AND kind IN ({', '.join('?' * len(kinds))})", [*args, *kinds]
         rows = self._db.execute(
             f"SELECT seq, time, session, branch, turn, kind, data FROM events WHERE {where} ORDER BY seq LIMIT ?",
             [*args, -1 if limit is None else limit],
@@ -366,6 +371,17 @@ class Reader:
 
     # -- money ------------------------------------------------------------------------
 
+    def spent(self, path: Path) -> Spent:
+        """Tokens and money of a line through the tree."""
+        where = " OR ".join("(branch = ? AND seq <= ?)" for _ in path)
+        sums = ", ".join(f"coalesce(sum({name}), 0)" for name in _TOKENS)
+        *counts, usd, unknown, simulated = self._db.execute(
+            f"SELECT {sums}, coalesce(sum(cost), 0), coalesce(sum(cost IS NULL), 0), "
+            f"coalesce(max(simulated), 0) FROM ledger WHERE {where}",
+            [value for pair in path for value in pair],
+        ).fetchone()
+        return Spent(Tokens(*counts), usd, unknown, bool(simulated))
+
     def totals(self, path: Path | None = None) -> Totals:
         """Money spent: in all, on the path, off it; by session, model and day."""
         scopes: dict[str, dict[str, _Sum]] = {}
@@ -411,6 +427,30 @@ def _checkpoint(row: tuple[Any, ...]) -> CheckpointView:
         metadata=metadata,
         cost=_cost(row[8], row[9], row[10]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Tokens and money of a part of the ledger; `unknown` counts rows without a price."""
+
+    tokens: Tokens
+    usd: float
+    unknown: int
+    simulated: bool
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(self.usd, not self.unknown, self.simulated)
+
+    def __sub__(self, other: Spent) -> Spent:
+        """What is left of a part without one that lies in it."""
+        counts = (getattr(self.tokens, f) - getattr(other.tokens, f) for f in _TOKENS)
+        left = self.usd - other.usd  # of sums in another order: nothing may look like a little
+        unknown = self.unknown - other.unknown
+        return Spent(Tokens(*counts), left if left > 1e-9 else 0.0, unknown, self.simulated)
+
+
+_TOKENS = ("input", "cached", "cache_write", "output", "reasoning")
 
 
 class _Sum(NamedTuple):

@@ -106,10 +106,11 @@ async def _wait(sessions: CodexSessionManager, session: str, timeout: float | No
     """Wait for the end of the turn. Time in which a budget keeps it from beginning is the
     person's, and does not count."""
     while True:
+        held = _held(sessions, session)
         try:
             return await sessions.wait(session, timeout)
         except TimeoutError:
-            if not _held(sessions, session):
+            if not (held or _held(sessions, session)):
                 raise
 
 
