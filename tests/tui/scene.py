@@ -66,13 +66,20 @@ class Log:
         for event in (*begin, *middle, *ended, *flagged):
             self.add(event, session, branch=branch, turn=number, ago=ago)
 
-    def checkpoint(self, description: str, parent: int, *, branch: int = 1, ago: float = 0) -> int:
+    def checkpoint(
+        self, description: str, parent: int, *, branch: int = 1, ago: float = 0, state: Json | None = None
+    ) -> int:
         """The next one; returns its place in the log."""
         self._checkpoints += 1
         when = datetime.fromtimestamp(NOW - ago, UTC).isoformat()
         label = f"T{self._checkpoints}"
         taken = e.CheckpointTaken(
-            checkpoint=self._checkpoints, label=label, description=description, parent=parent, time=when
+            checkpoint=self._checkpoints,
+            label=label,
+            description=description,
+            parent=parent,
+            time=when,
+            state=state or {},
         )
         return self.add(taken, branch=branch, ago=ago)
 
@@ -205,12 +212,24 @@ class Recorder:
     async def checkpoint(self, description: str = "") -> Json:
         return {"checkpoint_id": 7, "label": "T7", **self._do("checkpoint", description)}
 
-    async def goto(self, label: str, *, running: str | None = None, dry_run: bool = False) -> Json:
+    async def goto(
+        self, label: str, *, running: str | None = None, dry_run: bool = False, in_place: bool = False
+    ) -> Json:
         preview = {"same": False, "running": [], "label": label, "branch": "main"}
-        return {**preview, **self._do("goto", label, running, dry_run)}
+        place = ("in place",) if in_place else ()
+        return {**preview, **self._do("goto", label, running, dry_run, *place)}
 
     async def branch(self, name: str, *, start: str | None = None) -> Json:
-        return {"branch": name, **self._do("branch", name)}
+        return {"branch": name, **self._do("branch", name, *([start] if start else []))}
+
+    async def label_checkpoint(self, label: str, name: str) -> Json:
+        return {"label": label, "name": name, **self._do("label_checkpoint", label, name)}
+
+    async def note(self, label: str, text: str) -> Json:
+        return {"label": label, "note": text, **self._do("note", label, text)}
+
+    async def adopt(self, branch: str, *, mode: str = "apply", dry_run: bool = False) -> Json:
+        return {"adopted": branch, "mode": mode, **self._do("adopt", branch, mode, dry_run)}
 
     async def rename_branch(self, old: str, new: str) -> Json:
         return self._do("rename_branch", old, new)

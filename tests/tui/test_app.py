@@ -19,6 +19,7 @@ from zwarm_tui.core.errors import ConfirmationNeededError, LockedError, UsageErr
 from zwarm_tui.tui.app import ZwarmApp
 from zwarm_tui.tui.screens.dialog import Dialog
 from zwarm_tui.tui.screens.diff import DiffScreen
+from zwarm_tui.tui.screens.goto import GotoScreen
 from zwarm_tui.tui.screens.help import HelpScreen
 from zwarm_tui.tui.screens.request import RequestScreen
 
@@ -415,12 +416,89 @@ async def test_a_wrong_command_is_told_and_can_be_mended(project: Path, line: st
 
 async def test_a_jump_where_nothing_is_in_the_way(project: Path) -> None:
     async with stage(project) as (app, engine, pilot):
-        engine.replies["goto"] = {"sessions_absent": ["x"], "files": "files stay as they are"}
+        engine.replies["goto"] = {"branches_on_next_message": True}
         await pilot.press("f4", "home", "down", "down", "enter")
         await until(pilot, lambda: len(engine.asked) == 2)
         assert engine.asked == [("goto", "T2", None, True), ("goto", "T2", None, False)]
-        await until(pilot, lambda: "1 session did not exist there" in said(app))
+        await until(pilot, lambda: "begins a branch there" in said(app))
         assert app.focused is app.main.query_one("Composer")
+
+
+PREVIEW: dict[str, Any] = {
+    "branches_on_next_message": True,
+    "sessions_back": [{"id": "pilot", "task": "pilot", "turns": 2}],
+    "sessions_absent": ["c04d55aa"],
+    "threads": [{"id": "pilot", "how": "brief"}, {"id": "x", "how": "fork"}],
+    "effects": [{"session": "pilot", "turn": 4, "what": "git push [red]origin[/] \x1b[2J main"}],
+    "files": {
+        "problem": None,
+        "changed": [
+            {"path": "todo/[x].py", "status": "M", "added": 3, "deleted": 1},
+            *({"path": f"new/{n}.bin", "status": "A", "added": None, "deleted": None} for n in range(9)),
+        ],
+        "worktree": "/home/me/wt/T2",
+        "in_place": False,
+        "kept": [],
+    },
+}
+
+
+def question(app: ZwarmApp) -> str:
+    """What the dialog that is up says."""
+    body = app.screen.query_one("#body Static")
+    return f"{app.screen.query_one('#title').visual}\n{body.visual}"  # type: ignore[attr-defined]
+
+
+async def test_a_jump_shows_first_what_it_would_do(project: Path) -> None:
+    async with stage(project) as (app, engine, pilot):
+        engine.replies["goto"] = PREVIEW
+        write(app, ":goto T2")
+        await until(pilot, lambda: isinstance(app.screen, GotoScreen))
+        shown = question(app)
+        for words in (
+            "Jump to T2?",
+            "10 files differ",
+            "M todo/[x].py  +3  −1",
+            "and 4 more",
+            "Work goes on in /home/me/wt/T2",
+            "git push [red]origin[/] ␛[2J main",
+            "pilot: back by 2 turns; begins a new thread, with what was said as its brief",
+            "1 session is not there yet: it stays on its branch",
+        ):
+            assert words in shown
+        await pilot.press("enter")
+        await until(pilot, lambda: len(engine.asked) == 2)
+        assert engine.asked[-1] == ("goto", "T2", None, False)
+
+
+async def test_files_come_in_place_after_a_second_question_only(project: Path) -> None:
+    async with stage(project) as (app, engine, pilot):
+        files = {**PREVIEW["files"], "path": "/home/me/todo", "kept": ["notes.txt", "\x1b[2J"]}
+        engine.replies["goto"] = {**PREVIEW, "files": files}
+        for answer in ("n", "y"):
+            write(app, ":goto T2")
+            await until(pilot, lambda: isinstance(app.screen, GotoScreen))
+            await pilot.press("p")
+            await until(pilot, lambda: isinstance(app.screen, Dialog) and "checkout?" in question(app))
+            for words in ("The files in /home/me/todo become those of T2", "safety checkpoint", "␛[2J"):
+                assert words in question(app)
+            await pilot.press(answer)
+            await until(pilot, lambda: app.screen is app.main and not app.workers._workers)
+        dry = [("goto", "T2", None, True), ("goto", "T2", None, True, "in place")]
+        assert engine.asked == [*dry, *dry, ("goto", "T2", None, False, "in place")]
+
+
+@pytest.mark.parametrize(
+    "preview", [{}, {"files": "files stay"}, {"files": {"problem": "no git repository"}}]
+)
+async def test_a_jump_knows_what_the_engine_does_not_say(project: Path, preview: dict[str, Any]) -> None:
+    async with stage(project) as (app, engine, pilot):
+        engine.replies["goto"] = preview
+        write(app, ":goto T2")
+        await until(pilot, lambda: isinstance(app.screen, GotoScreen) == bool(preview))
+        if preview:
+            await pilot.press("y")
+        await until(pilot, lambda: len(engine.asked) == 2)
 
 
 @pytest.mark.parametrize(
@@ -543,6 +621,9 @@ async def test_the_main_job_on_the_demo_agent(tmp_path: Path) -> None:
             write(app, f"@say answer {n}")
             await until(pilot, lambda n=n: len(app.board.checkpoints) == n, 30)  # type: ignore[misc]
         write(app, ":T2")
+        await until(pilot, lambda: isinstance(app.screen, GotoScreen))
+        assert "back by 1 turn" in question(app)
+        await pilot.press("enter")
         await until(pilot, lambda: app.board.position.detached)
         write(app, "@say another way")
         await until(pilot, lambda: len(app.board.checkpoints) == 4, 30)

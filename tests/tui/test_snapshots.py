@@ -3,6 +3,7 @@ and look at each picture before it is committed."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -10,13 +11,17 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
+from tests.tui.journeys import travel
 from tests.tui.scene import Recorder, fill, held_by_budget, make_app
 from zwarm_tui.config.settings import BudgetSettings, UiSettings
 from zwarm_tui.tui.app import ZwarmApp
+from zwarm_tui.tui.screens.timeline import TimelineScreen
 
 SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x60": (200, 60)}
 Compare = Callable[..., bool]
+Run = Callable[[Pilot[Any]], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +44,7 @@ def app_in(project: Path, theme: str = "zwarm-dark", **settings: Any) -> ZwarmAp
     return make_app(project, Recorder(), ui=UiSettings(theme=theme, animations=False), **settings)
 
 
-def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+def after(*keys: str) -> Run:
     """Type, when the engine is there; and let no cursor blink."""
 
     async def run(pilot: Pilot[Any]) -> None:
@@ -52,6 +57,23 @@ def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
             await pilot.press(key)
             await pilot.pause()
         app.clear_notifications()
+        await pilot.pause()
+
+    return run
+
+
+def reading(before: Run) -> Run:
+    """After that, wait until the chosen checkpoint's files are read."""
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await before(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, TimelineScreen)
+        async with asyncio.timeout(10):
+            while screen.reading:
+                await pilot.pause()
+        for cursor in screen.query(Input):
+            cursor.cursor_blink = False
         await pilot.pause()
 
     return run
@@ -116,3 +138,25 @@ def test_a_screen_of_forty_columns(snap_compare: Compare, project: Path) -> None
     """One pane at a time."""
     fill(project)
     assert snap_compare(app_in(project), terminal_size=(40, 12), run_before=after())
+
+
+@pytest.mark.parametrize("theme", ["zwarm-dark", "zwarm-light"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_wide_timeline(snap_compare: Compare, project: Path, size: str, theme: str) -> None:
+    """The graph, and all of a checkpoint that was noted, left and failed its gates."""
+    travel(project)
+    keys = after("ctrl+t", *["up"] * 6)
+    assert snap_compare(app_in(project, theme), terminal_size=SIZES[size], run_before=reading(keys))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_wide_timeline_without_checkpoints(snap_compare: Compare, project: Path, size: str) -> None:
+    """Says when there will be some."""
+    assert snap_compare(app_in(project), terminal_size=SIZES[size], run_before=after("ctrl+t"))
+
+
+def test_a_search_in_the_timeline(snap_compare: Compare, project: Path) -> None:
+    """What is found stands out, the rest steps back."""
+    travel(project)
+    keys = after("ctrl+t", "z", "slash", *"csv")
+    assert snap_compare(app_in(project), terminal_size=SIZES["120x36"], run_before=reading(keys))

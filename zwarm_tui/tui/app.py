@@ -16,7 +16,6 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 
-from zwarm_tui.config.paths import database
 from zwarm_tui.config.settings import Settings
 from zwarm_tui.config.themes import DARK, VARIABLES, ThemeData, load_themes
 from zwarm_tui.core.errors import StoreError, UsageError
@@ -26,6 +25,8 @@ from zwarm_tui.tui.feed import TICK, Feed
 from zwarm_tui.tui.link import Link
 from zwarm_tui.tui.notices import Notices, terminal_notice
 from zwarm_tui.tui.screens.main import MainScreen
+from zwarm_tui.tui.screens.travelling import Travelling
+from zwarm_tui.tui.travels import Travels
 from zwarm_tui.tui.verbs import Verbs
 from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.transcript import TranscriptView
@@ -70,9 +71,10 @@ class ZwarmApp(App[None], inherit_bindings=False):
         self.settings = settings or Settings()
         self.problems = list(problems)
         self.brain = ""
-        self.board = Board(database(project))
+        self.board = Board(project)
         self.link = Link(engine)
         self.verbs = Verbs(self)
+        self.travels = Travels(self)
         self._notices = Notices()
         self.main = MainScreen(self)
         self.feed = Feed(
@@ -159,10 +161,21 @@ class ZwarmApp(App[None], inherit_bindings=False):
     # -- what is new --------------------------------------------------------------------
 
     def _news(self, news: News) -> None:
-        self.main.show_news(news)
+        for screen in self._shown():
+            screen.show_news(news)
+
+    def _shown(self) -> list[Travelling]:
+        return [screen for screen in self.screen_stack if isinstance(screen, Travelling)]
+
+    def show_main(self) -> None:
+        """Back to the main screen, to write."""
+        while self.screen is not self.main:
+            self.pop_screen()
+        self.main.action_go("composer")
 
     def _settled(self) -> None:
-        self.main.show_board()
+        for screen in self._shown():
+            screen.show_board()
         watched = self.main.opened if self.watching else None
         for call in self._notices.look(self.board.sessions.values(), watched):
             self.say(call.text or "ctrl+n opens it", call.severity, title=call.title)
@@ -202,6 +215,13 @@ class ZwarmApp(App[None], inherit_bindings=False):
         self.run_worker(self._run(action))
 
     async def _run(self, action: str) -> None:
+        """An action of the table, on the screen that has it."""
+        name = action.removeprefix("screen.").partition("(")[0]
+        if isinstance(self.screen, Travelling) and hasattr(self.screen, f"action_{name}"):
+            await self.screen.run_action(action)
+            return
+        if not action.startswith("app."):
+            self.show_main()
         await self.main.run_action(action)
 
     def action_help(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from zwarm_tui.config.paths import database
 from zwarm_tui.core.attention import urgency
 from zwarm_tui.core.errors import StoreError
 from zwarm_tui.core.events import ApprovalRequested
@@ -25,6 +26,7 @@ from zwarm_tui.core.model import (
     Totals,
 )
 from zwarm_tui.store.reader import Reader
+from zwarm_tui.tui.checkpoint_facts import CheckpointFacts, FactsBook
 
 PILOT = "pilot"
 """The pilot's session id and role."""
@@ -48,8 +50,10 @@ class News:
 class Board:
     """The state of one project's screen. Used from the screen's thread only."""
 
-    def __init__(self, database: Path) -> None:
-        self._database = database
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        self._database = database(project)
+        self._book = FactsBook()
         self.reader: Reader | None = None
         self.seq = 0
         self.position = NOWHERE
@@ -169,6 +173,11 @@ class Board:
         if prefix == PILOT or self.reader is None:
             return PILOT
         return self.reader.find(prefix)
+
+    def facts_of(self, checkpoint: CheckpointView) -> CheckpointFacts:
+        """What a checkpoint holds: read when it is first looked at."""
+        self._book.learn(self.checkpoints)
+        return self._book.of(self.reader, checkpoint)
 
     def places(self) -> Iterable[str]:
         """What `:goto` may name: branches, then checkpoints, latest first."""

@@ -33,6 +33,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("branch", "NAME", "A new branch of the timeline, here."),
     Command("rename", "NAME", "Another name for the branch that you are on."),
     Command("checkpoint", "[WORDS]", "Take a checkpoint."),
+    Command("label", "T3 [NAME]", "A name beside a checkpoint's label; none takes it away.", "checkpoint"),
+    Command(
+        "note", "T3 [TEXT]", "Note something at a checkpoint; nothing takes the note away.", "checkpoint"
+    ),
+    Command("fold", "", "Fold all of the timeline but the way to here, or unfold it."),
     Command("delegate", "TASK", "Start an agent on a task."),
     Command("open", "SESSION", "Open a session by its id, or the beginning of it.", "session"),
     Command("interrupt", "[SESSION]", "Stop a running turn.", "session"),
@@ -42,6 +47,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("delete", "[SESSION]", "End a session and take it off the list.", "session"),
     Command("sessions", "", "Go to the list of sessions."),
     Command("history", "", "Go to the timeline."),
+    Command("timeline", "", "The timeline on a screen of its own."),
     Command("status", "", "What thinks, what runs, and what is wrong."),
     Command("theme", "[NAME]", "Other colours.", "theme"),
     Command("help", "", "All keys and commands."),
@@ -86,12 +92,16 @@ def _abbreviated(word: str) -> Command:
 
 def complete(line: str, words: dict[str, Iterable[str]]) -> list[str]:
     """What could stand instead of `line`: names of commands, then what a command takes,
-    from `words` (kind -> words: place, session, theme)."""
+    from `words` (kind -> words: place, checkpoint, branch, session, theme)."""
     name, space, typed = line.removeprefix(":").partition(" ")
     if not space:
         return [f":{c.name}" for c in COMMANDS if c.name.startswith(name.lower())]
     command = _BY_NAME.get(name.lower())
-    if command is None or not command.kind or " " in typed:
+    if command is None or not command.kind:
         return []
-    wanted = typed.lower()
-    return [f":{name} {word}" for word in words.get(command.kind, ()) if word.lower().startswith(wanted)]
+    first, second, wanted = typed.rpartition(" ")
+    if second and (command.kind != "places" or " " in first):
+        return []
+    kind = "place" if command.kind == "places" else command.kind
+    start = f":{name} {first}{second}"
+    return [start + word for word in words.get(kind, ()) if word.lower().startswith(wanted.lower())]

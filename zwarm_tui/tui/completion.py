@@ -21,6 +21,8 @@ def completions(app: ZwarmApp, prefix: str) -> list[str]:
         return files(app.project, prefix)
     words = {
         "place": app.board.places(),
+        "checkpoint": (c.label for c in reversed(app.board.checkpoints)),
+        "branch": (b.name for b in app.board.branches if b.id != app.board.position.branch),
         "session": (s.id for s in app.board.ordered() if s.id != PILOT),
         "theme": sorted(app.available_themes),
     }

@@ -24,14 +24,12 @@ def obey(app: ZwarmApp, screen: MainScreen, line: str) -> None:
 def _obey(app: ZwarmApp, screen: MainScreen, command: Parsed) -> None:
     verbs, argument = app.verbs, command.argument
     match command.name:
-        case "goto":
-            verbs.do(verbs.goto(argument))
-        case "branch":
-            verbs.do(verbs.branch(argument))
-        case "rename":
-            verbs.do(verbs.rename(argument))
-        case "checkpoint":
-            verbs.do(verbs.checkpoint(argument))
+        case "goto" | "branch" | "rename" | "checkpoint" | "label" | "note":
+            _travel(app, command)
+        case "fold":
+            screen.action_fold_all()
+        case "timeline":
+            screen.action_open_timeline()
         case "delegate":
             verbs.do(verbs.delegate(argument))
         case "open":
@@ -50,6 +48,25 @@ def _obey(app: ZwarmApp, screen: MainScreen, command: Parsed) -> None:
             app.run_worker(app.action_quit())
         case _:
             _obey_about(app, command.name, app.board.find(argument) if argument else screen.opened)
+
+
+def _travel(app: ZwarmApp, command: Parsed) -> None:
+    """Commands about the timeline."""
+    do, travels, argument = app.verbs.do, app.travels, command.argument
+    first, _, rest = argument.partition(" ")
+    match command.name:
+        case "goto":
+            do(travels.goto(argument))
+        case "branch":
+            do(travels.branch(argument))
+        case "rename":
+            do(travels.rename(argument))
+        case "checkpoint":
+            do(travels.checkpoint(argument))
+        case "label":
+            do(travels.label(first, rest.strip()))
+        case "note":
+            do(travels.note(first, rest.strip()))
 
 
 def _obey_about(app: ZwarmApp, name: str, session: str) -> None:

@@ -140,38 +140,7 @@ class Verbs:
         else:
             await client.approve(request.id, decision=decided.decision, message=decided.text)
 
-    # -- the timeline -------------------------------------------------------------------
-
-    async def goto(self, label: str) -> None:
-        """Jump; asks first where turns run."""
-        from zwarm_tui.tui.screens.goto import goto_dialog, goto_said
-
-        client = await self._app.link.client()
-        preview = await client.goto(label, dry_run=True)
-        if preview["same"]:
-            self._app.say(f"You are at {line_of(preview['label'])} already.")
-            return
-        running: str | None = None
-        if preview["running"]:
-            running = await self._app.push_screen_wait(goto_dialog(preview))
-            if not running:
-                return
-            if running == "wait":
-                self._app.say("Waiting for the turns to end; then it jumps.")
-        there = await client.goto(label, running=running)
-        self._app.say(goto_said(preview), title=f"At {line_of(there['label'])} on {line_of(there['branch'])}")
-
-    async def branch(self, name: str) -> None:
-        made = await (await self._app.link.client()).branch(name)
-        self._app.say(f"You are on the new branch {line_of(made['branch'])}.")
-
-    async def rename(self, name: str) -> None:
-        client = await self._app.link.client()
-        await client.rename_branch(self._app.board.position.branch_name, name)
-
-    async def checkpoint(self, words: str) -> None:
-        taken = await (await self._app.link.client()).checkpoint(words)
-        self._app.say(f"{line_of(taken['label'])} is taken: :{line_of(taken['label'])} comes back here.")
+    # -- the engine itself --------------------------------------------------------------
 
     async def status(self) -> None:
         """Say what the engine says of itself."""

@@ -1,7 +1,8 @@
-"""The diff of a session's last turn."""
+"""A diff on a sheet of its own: of a session's last turn, or between two places."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,18 +11,21 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from zwarm_tui.core.errors import ZwarmError
 from zwarm_tui.tui.widgets.diff_view import DiffView
+
+Read = Callable[[], Awaitable[str]]
 
 
 class DiffScreen(ModalScreen[None]):
-    """Escape, q or v closes it."""
+    """Escape, q or v closes it. `diff` is the text, or reads it while the sheet is up."""
 
     CSS_PATH = "../styles/dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,v", "dismiss", "Close", show=False, id="diff.close"),
+        Binding("escape,q,v,V", "dismiss", "Close", show=False, id="diff.close"),
     ]
 
-    def __init__(self, title: str, diff: str) -> None:
+    def __init__(self, title: str, diff: str | Read) -> None:
         super().__init__()
         self._title, self._diff = title, diff
 
@@ -32,6 +36,15 @@ class DiffScreen(ModalScreen[None]):
             yield Static("esc  close", id="hint", markup=False)
 
     def on_mount(self) -> None:
-        view = self.query_one(DiffView)
-        view.show_diff(self._diff)
-        view.focus()
+        self.query_one(DiffView).focus()
+        if isinstance(self._diff, str):
+            self.query_one(DiffView).show_diff(self._diff)
+        else:
+            self.run_worker(self._read(self._diff))
+
+    async def _read(self, read: Read) -> None:
+        try:
+            text = await read()
+        except ZwarmError as error:
+            text = str(error)
+        self.query_one(DiffView).show_diff(text)

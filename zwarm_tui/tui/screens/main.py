@@ -9,23 +9,21 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
-from zwarm_tui.core.budgets import budgets
 from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.tui.actions import NEEDS, bindings, hints
 from zwarm_tui.tui.board import PILOT, News
 from zwarm_tui.tui.completion import completions
-from zwarm_tui.tui.figures import budget_of, money
 from zwarm_tui.tui.obey import obey
+from zwarm_tui.tui.screens.travelling import Travelling
 from zwarm_tui.tui.widgets.composer import Composer
 from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.session_list import SessionList, title_of
 from zwarm_tui.tui.widgets.session_pane import SessionPane
 from zwarm_tui.tui.widgets.statusline import StatusLine
 from zwarm_tui.tui.widgets.timeline import TimelineView
-from zwarm_tui.tui.widgets.topbar import Figures, TopBar
+from zwarm_tui.tui.widgets.topbar import TopBar
 from zwarm_tui.tui.widgets.transcript import TranscriptView
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ _HEIGHTS = [(0, "-flat"), (10, "-low"), (20, "-tall")]
 _PLACES = {SessionList: "sessions", TranscriptView: "transcript", TimelineView: "timeline"}
 
 
-class MainScreen(Screen[None]):
+class MainScreen(Travelling):
     """Shows the app's board; its actions are those of the table in `actions`."""
 
     AUTO_FOCUS = "Composer"
@@ -47,15 +45,13 @@ class MainScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = _HEIGHTS
 
     def __init__(self, zwarm: ZwarmApp) -> None:
-        super().__init__()
-        self._zwarm, self._board, self._verbs = zwarm, zwarm.board, zwarm.verbs
+        super().__init__(zwarm)
         self._words = ""
         """What the list is filtered by."""
         self._acked: set[tuple[str, float]] = set()
         self._topbar = TopBar()
         self._list = SessionList(zwarm.clock, id="sessions")
         self._pane = SessionPane(zwarm.board, zwarm.clock, id="centre")
-        self._timeline = TimelineView(zwarm.clock, id="timeline")
         self._line = StatusLine()
 
     def compose(self) -> ComposeResult:
@@ -86,7 +82,7 @@ class MainScreen(Screen[None]):
         self._pane.composer.set_completer(lambda prefix: completions(self._zwarm, prefix))
         self._pane.open(PILOT)
         self.show_board()
-        self._show_timeline()
+        self.show_timeline()
 
     # -- showing what the board holds ---------------------------------------------------
 
@@ -111,46 +107,20 @@ class MainScreen(Screen[None]):
         elif self.opened in news.sessions:
             self._pane.extend()
         if news.timeline:
-            self._show_timeline()
+            self.show_timeline()
 
     def show_board(self) -> None:
         """Lists, totals, facts and hints, as the board has them now."""
-        board, position = self._board, self._board.position
+        board = self._board
         sessions = board.ordered(self._words)
         self._list.show(sessions, self.opened)
         self.query_one("#left").set_class(not any(s != PILOT for s in board.sessions), "-empty")
-        waiting = board.waiting()
-        running = board.count(SessionStatus.RUNNING, SessionStatus.AWAITING_INPUT)
-        at = next((c.label for c in board.checkpoints if c.id == position.checkpoint), "root")
-        totals = board.totals
-        budget, share = budget_of(budgets(self._zwarm.settings.budget, totals, position.branch))
-        self._topbar.show(
-            Figures(
-                project=self._zwarm.project.name,
-                branch=position.branch_name,
-                branch_id=position.branch,
-                at=at if position.detached else "",
-                spent=money(totals.total),
-                branch_spent=money(totals.branch) if len(board.branches) > 1 else "",
-                budget=budget,
-                share=share,
-                simulated=totals.total.simulated,
-                running=running,
-                queued=board.queued,
-                waiting=len(waiting),
-                brain=" ".join(filter(None, (board.pilot.executor, board.pilot.model))) or self._zwarm.brain,
-            )
-        )
+        self._topbar.show(self.figures())
+        running = self.running
         self._timeline.say_now(f"now · {running} running" if running else "now")
         self._pane.show_facts()
         self.show_hints()
         self.acknowledge()
-
-    def _show_timeline(self) -> None:
-        board = self._board
-        self._timeline.show(board.branches, board.checkpoints, board.position)
-        empty = not board.checkpoints and len(board.branches) < 2
-        self.query_one("#right").set_class(empty, "-empty")
 
     def show_second(self) -> None:
         """A second went by: ages and stopwatches."""
@@ -182,6 +152,7 @@ class MainScreen(Screen[None]):
             and session.status in (SessionStatus.INTERRUPTED, SessionStatus.FAILED),
             "executor": opened != PILOT,
             "found": self._pane.searching,
+            "sought": self._timeline.searching,
         }
         return {name for name, holds in facts.items() if holds}
 
@@ -236,8 +207,10 @@ class MainScreen(Screen[None]):
 
     def action_go(self, place: str) -> None:
         """Put the focus on a pane; on a small screen, show it."""
-        if place == "composer" and self.query("#search, #filter"):
-            self._close_inputs()
+        if place == "composer":
+            self.close_search()
+            if self.query("#search, #filter"):
+                self._close_inputs()
         self._show_place(place)
         empty = not self._pane.transcript.display
         widgets = {"sessions": self._list, "timeline": self._timeline, "transcript": self._pane.transcript}
@@ -250,7 +223,7 @@ class MainScreen(Screen[None]):
 
     @on(events.DescendantFocus)
     def _focus_moved(self, event: events.DescendantFocus) -> None:
-        if event.widget.id not in ("filter", "search"):
+        if event.widget.id not in ("filter", "search", "seek"):
             self._show_place(self._place())
         self.show_hints()
 
@@ -376,6 +349,8 @@ class MainScreen(Screen[None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input.id == "filter":
             self.set_focus(self._list)
+        elif event.input.id != "search":
+            return
         elif self._pane.search(event.value):
             event.input.remove()
             self.action_go("transcript")
@@ -385,17 +360,6 @@ class MainScreen(Screen[None]):
     def action_search_step(self, by: int) -> None:
         if not self._lacks("found"):
             self._pane.step(by)
-
-    # -- the timeline -------------------------------------------------------------------
-
-    @on(RowView.Clicked, "#timeline")
-    def action_goto_chosen(self) -> None:
-        if self._timeline.chosen is not None:
-            self._verbs.do(self._verbs.goto(self._timeline.chosen.target))
-            self.action_go("composer")
-
-    def action_checkpoint(self) -> None:
-        self._verbs.do(self._verbs.checkpoint(""))
 
     def action_status(self) -> None:
         self._verbs.do(self._verbs.status())

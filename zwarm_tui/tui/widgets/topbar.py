@@ -16,13 +16,15 @@ from zwarm_tui.tui.widgets.ink import Ink
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """What the line says. `spent` and `branch_spent` are money as it is shown;
-    `at`: the checkpoint of a detached position. `budget`: the one that is nearest to
+    `at`: the checkpoint of a detached position; `worktree`: where the branch's agents
+    work, where that is not the person's checkout. `budget`: the one that is nearest to
     its end, as it is shown, and `share` what is spent of it (1.0: all)."""
 
     project: str = ""
     branch: str = "main"
     branch_id: int = 1
     at: str = ""
+    worktree: str = ""
     spent: str = "$0"
     branch_spent: str = ""
     budget: str = ""
@@ -59,16 +61,18 @@ class TopBar(Widget):
         if self._ink is None:
             self._ink = Ink(self.app.theme_variables)
         width = self.size.width
-        strip = header(self._place(self._ink), self._facts(self._ink, width), width)
+        strip = header(self._place(self._ink, width), self._facts(self._ink, width), width)
         return strip.adjust_cell_length(width).apply_style(self.rich_style)
 
-    def _place(self, ink: Ink) -> list[Piece]:
+    def _place(self, ink: Ink, width: int) -> list[Piece]:
         f = self.figures
         pieces: list[Piece] = [(" zwarm ", ink("primary", bold=True))]
         pieces.append((line_of(f.project), ink("foreground", bold=True)))
         pieces += [("  ⎇ ", ink("zwarm-dim")), (line_of(f.branch), ink.branch(f.branch_id, bold=True))]
         if f.at:
             pieces.append((f" at {f.at}", ink("zwarm-attention", bold=True)))
+        if f.worktree and width >= 120:
+            pieces.append((f"  in {line_of(_tail(f.worktree))}", ink("zwarm-dim")))
         return pieces
 
     def _facts(self, ink: Ink, width: int) -> list[Piece]:
@@ -109,3 +113,9 @@ class TopBar(Widget):
         if cells:
             bar = [(" ", None), ("▰" * full, ink(name)), ("▱" * (cells - full), ink("zwarm-dim"))]
         return [*bar, (f" {self.figures.budget}", ink(name, bold=share >= WARN_AT))]
+
+
+def _tail(path: str) -> str:
+    """The end of a path: what tells worktrees apart."""
+    parts = path.rstrip("/").rsplit("/", 2)
+    return f"…/{'/'.join(parts[1:])}" if len(parts) == 3 and parts[0] else path
