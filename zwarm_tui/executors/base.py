@@ -84,6 +84,8 @@ class ThreadSpec:
     approvals: Approvals = "on-request"
     questions: bool = True
     """The agent may ask the person questions; False where nobody is there."""
+    env: dict[str, str] = field(default_factory=dict)
+    """More variables for what the agent runs."""
     instructions: str | None = None
     """Replaces the agent's own system prompt (the pilot); None leaves it alone."""
     tools: tuple[Tool, ...] = ()

@@ -185,7 +185,7 @@ class DemoExecutor:
         child = await spawn(
             [sys.executable, "-I", "-S", str(_AGENT)],
             cwd=live.spec.cwd,
-            env={**os.environ, **self._env, **marks},
+            env={**os.environ, **self._env, **live.spec.env, **marks},
             stdin=True,
         )
         assert child.stderr is not None

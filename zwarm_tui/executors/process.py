@@ -28,6 +28,8 @@ LINE_LIMIT = 64 * 2**20
 
 SESSION_MARK = "ZWARM_SESSION"
 RUN_MARK = "ZWARM_RUN"
+STEP_MARK = "ZWARM_STEP"
+"""In the environment of all that one attempt at a command's step starts."""
 
 _DRAIN = 0.2
 """Seconds without output after which a dead child's pipes are closed."""

@@ -71,7 +71,7 @@ async def add(repo: Repo, path: Path, *, head: str | None, snapshot: str) -> Pat
         try:
             await _make(repo, path, head, snapshot)
         except BaseException:
-            await _discard(repo, path)
+            await clear(repo, path)
             raise
     return path
 
@@ -79,7 +79,7 @@ async def add(repo: Repo, path: Path, *, head: str | None, snapshot: str) -> Pat
 async def discard(repo: Repo, path: Path) -> None:
     """Take back an `add` that was cut short, however far it came; with all in it."""
     async with alone(repo):
-        await _discard(repo, path)
+        await clear(repo, path)
 
 
 async def list_(repo: Repo) -> list[Worktree]:
@@ -193,7 +193,8 @@ async def _loss(repo: Repo, tree: Worktree, began: str | None, limit: int) -> Lo
     return Loss(tuple(await changed(opened, since, captured.tree)), uncovered, commits)
 
 
-async def _discard(repo: Repo, path: Path) -> None:
+async def clear(repo: Repo, path: Path) -> None:
+    """What `discard` does, for who is `alone` in the repository already."""
     with contextlib.suppress(GitError):  # it may not have come that far
         await attempt(repo.top, "worktree", "remove", "--force", "--force", os.fspath(path), finish=True)
     await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)

@@ -71,6 +71,8 @@ class AgentReviewer:
     timeout: float | None = None
     prompts: SessionPrompts = field(default_factory=SessionPrompts)
     settings: dict[str, Any] = field(default_factory=lambda: {"sandbox": "read-only", "approvals": "never"})
+    begun: Callable[[str], None] = lambda _: None
+    """Told the id of the reviewer's session, once there is one."""
 
     async def review(self, request: ReviewRequest) -> ReviewResult:
         diff = request.diff.strip() or "(look at the folder)"
@@ -90,6 +92,7 @@ class AgentReviewer:
             return ReviewResult(
                 False, parse_error=f"the reviewer could not be started: {error}", fatal_error=True
             )
+        self.begun(session.id)
         try:
             done = await self.sessions.wait(session.id, self.timeout)
         except TimeoutError:

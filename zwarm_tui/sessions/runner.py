@@ -274,6 +274,7 @@ class TurnRunner:
             sandbox=role.sandbox or settings.get("sandbox", "workspace-write"),
             approvals=role.approvals or settings.get("approvals", "on-request"),
             questions=settings.get("questions", True),
+            env=settings.get("env", {}),
             instructions=role.instructions,
             tools=role.tools,
             tools_only=role.tools_only,

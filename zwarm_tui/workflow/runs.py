@@ -44,6 +44,7 @@ class StageView:
     within: str | None = None
     headless: bool = False
     backend: str | None = None
+    what: str = ""
     attempt: int = 1
     attempts: int = 1
     input_hash: str = ""
@@ -65,6 +66,7 @@ class StageView:
             "within": self.within,
             "headless": self.headless,
             "backend": self.backend,
+            "what": self.what,
             "attempt": self.attempt,
             "attempts": self.attempts,
             "reused": self.reused,
@@ -109,6 +111,9 @@ class RunView:
     inputs: dict[str, Any] = field(default_factory=dict)
     pid: int = 0
     open_ended: bool = False
+    flavour: str = "workflow"
+    artifacts: str = ""
+    """The folder of a command's artifacts."""
     stages: dict[str, StageView] = field(default_factory=dict)
     finished: dict[str, StageView] = field(default_factory=dict)
     """The last completed attempt at each stage, also of before a resume."""
@@ -163,19 +168,24 @@ class RunView:
         if isinstance(event, e.RunStarted):
             self.name, self.source, self.inputs = event.name, event.source, event.inputs
             self.pid, self.open_ended = event.pid, event.open_ended
+            self.flavour, self.artifacts = event.flavour, event.artifacts
             self.started_at = self.started_at or time
             self.ended = self.result = self.error = self.ended_at = None
             self.stages = {}
         elif isinstance(event, e.StageStarted):
+            before = self.stages.get(event.stage)
             self.stages[event.stage] = StageView(
                 name=event.stage,
                 parents=event.parents,
                 within=event.within,
                 headless=event.headless,
                 backend=event.backend,
+                what=event.what,
                 attempt=event.attempt,
                 attempts=event.attempts,
                 input_hash=event.input_hash,
+                # A command's step is one thing with all its attempts, and what was mended between.
+                served=before.served if before is not None and self.flavour == "command" else (),
                 started_at=time,
             )
         elif isinstance(event, e.RunEnded):
@@ -209,6 +219,8 @@ class RunView:
             "run": self.id,
             "name": self.name,
             "source": self.source,
+            "flavour": self.flavour,
+            "artifacts": self.artifacts,
             "status": self.status,
             "error": self.why,
             "inputs": self.inputs,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import UsageError
@@ -30,13 +31,15 @@ OnTurn = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """What runs a stage's turns. `provider` and `model` None: the manager's own."""
+    """What runs a stage's turns. `provider` and `model` None: the manager's own. `env`
+    is added to the environment of what the agent runs."""
 
     provider: str | None = None
     model: str | None = None
     folder: Path
     attended: bool = True
     sandbox: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 async def take_turn(
@@ -84,9 +87,11 @@ async def _open(
 ) -> ExecutorSession:
     if session is not None:
         return await sessions.send_message(session, prompt, origin="workflow")
-    settings = dict(UNATTENDED) if not agent.attended else {}
+    settings: dict[str, Any] = dict(UNATTENDED) if not agent.attended else {}
     if agent.sandbox is not None:
         settings["sandbox"] = agent.sandbox
+    if agent.env:
+        settings["env"] = dict(agent.env)
     return await sessions.start_session(
         prompt,
         working_dir=agent.folder,

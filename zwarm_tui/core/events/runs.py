@@ -1,4 +1,4 @@
-"""Runs of workflows. Their records belong to no one session."""
+"""Runs of workflows and commands. Their records belong to no one session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from zwarm_tui.core.value import value
 class RunStarted(Event):
     """A run begins, or (`resumed`) goes on in another process. `source` is its file; a
     run made by a program has none and, with `open_ended`, no end of its own. `pid` is
-    the process that runs it."""
+    the process that runs it. `flavour`: workflow or command; `artifacts` is the folder of
+    what a command's run writes (its logs/ hold each step's output while it comes)."""
 
     kind: ClassVar[str] = "run.started"
     run: str
@@ -23,12 +24,15 @@ class RunStarted(Event):
     pid: int = 0
     resumed: bool = False
     open_ended: bool = False
+    flavour: str = "workflow"
+    artifacts: str = ""
 
 
 @value(kw_only=True)
 class StageStarted(Event):
     """An attempt at a stage. `parents` are the stages it follows in the graph, `within`
-    the one that it is nested in. `input_hash` names all that its outcome depends on."""
+    the one that it is nested in. `input_hash` names all that its outcome depends on.
+    `what` is what a command's step does, in a line."""
 
     kind: ClassVar[str] = "stage.started"
     run: str
@@ -40,6 +44,7 @@ class StageStarted(Event):
     attempt: int = 1
     attempts: int = 1
     input_hash: str = ""
+    what: str = ""
 
 
 @value(kw_only=True)
@@ -59,7 +64,8 @@ class StageServed(Event):
 @value(kw_only=True)
 class StageEnded(Event):
     """The end of a stage, after its last attempt. `status`: completed, failed or
-    interrupted. `result` is JSON; `digest` names what it handed on. `reused`: nothing
+    interrupted. `result` is JSON (of a command's step, however it ended: {"log", "output",
+    "exit_code"?, "session"?, "findings"?}); `digest` names what it handed on. `reused`: nothing
     ran, the result is that of an earlier attempt at the same run."""
 
     kind: ClassVar[str] = "stage.ended"
@@ -95,7 +101,8 @@ class StageAnswered(Event):
 
 @value(kw_only=True)
 class RunEnded(Event):
-    """`status`: completed, failed or interrupted (it can be resumed)."""
+    """`status`: completed, failed or interrupted (a workflow can be resumed). A command's
+    `result` is {"worktree", "git_branch", "tmux_session", "kept", "cleanup_errors"}."""
 
     kind: ClassVar[str] = "run.ended"
     run: str

@@ -37,8 +37,7 @@ def config(spec: ThreadSpec, run: str) -> dict[str, Any]:
         # Else the sandbox would let a thread write to a worktree beside its own.
         "sandbox_workspace_write.exclude_slash_tmp": True,
         "sandbox_workspace_write.exclude_tmpdir_env_var": True,
-        f"shell_environment_policy.set.{SESSION_MARK}": spec.session,
-        f"shell_environment_policy.set.{RUN_MARK}": run,
+        **_variables(spec, run),
     }
     if not spec.questions:
         values["features.default_mode_request_user_input"] = False
@@ -105,14 +104,19 @@ def flags(spec: ThreadSpec, run: str) -> list[str]:
         "approval_policy": "never",
         "sandbox_workspace_write.exclude_slash_tmp": True,
         "sandbox_workspace_write.exclude_tmpdir_env_var": True,
-        f"shell_environment_policy.set.{SESSION_MARK}": spec.session,
-        f"shell_environment_policy.set.{RUN_MARK}": run,
+        **_variables(spec, run),
     }
     for key, value in values.items():
         argv += ["-c", f"{key}={toml(value)}"]
     return argv
 
 
+def _variables(spec: ThreadSpec, run: str) -> dict[str, str]:
+    """What codex sets in the environment of each command that it runs."""
+    set_ = {**spec.env, SESSION_MARK: spec.session, RUN_MARK: run}
+    return {f"shell_environment_policy.set.{name}": value for name, value in set_.items()}
+
+
 def toml(value: bool | str) -> str:
     """A value as TOML text."""
-    return json.dumps(value)  # of these two kinds, they are written alike
+    return json.dumps(value, ensure_ascii=False)  # of these two kinds, they are written alike
