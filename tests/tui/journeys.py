@@ -78,15 +78,36 @@ def travel(project: Path) -> list[str]:
     log = Log(project)
     log.session("pilot", "pilot", role="pilot", ago=9000)
     log.session("3f2a9c1e", "Add colours to the list", ago=8900)
-    log.turn("pilot", 1, "Make the list colourful.", usage(1200), ago=8800)
+    log.turn(
+        "pilot",
+        1,
+        "Make the list colourful.",
+        usage(1200),
+        e.Text("s0", "The colours are delegated."),
+        ago=8800,
+    )
     log.checkpoint(
         "Make the list colourful.", 0, ago=8790, state=state(held(where, one), ("pilot", 1, "completed"))
     )
-    log.turn("3f2a9c1e", 1, "Add colours", usage(5200), ago=8000)
+    log.turn(
+        "3f2a9c1e",
+        1,
+        "Add colours",
+        usage(5200),
+        e.Text("s1", "Open ones are yellow, done ones green."),
+        ago=8000,
+    )
     for gate, passed in (("tests", True), ("lint", True)):
         done = e.GateDone(item=gate, gate=gate, command=gate, passed=passed, exit_code=0, seconds=1.4)
         log.add(done, "3f2a9c1e", turn=1, ago=7990)
-    log.turn("pilot", 2, "Is it done? Then test it.", usage(2100), ago=7800)
+    log.turn(
+        "pilot",
+        2,
+        "Is it done? Then test it.",
+        usage(2100),
+        e.Text("s2", "It is, and twelve tests say so."),
+        ago=7800,
+    )
     both = (("3f2a9c1e", 1, "completed"), ("pilot", 2, "completed"))
     log.checkpoint("Is it done? Then test it.", 1, ago=7790, state=state(held(where, two), *both))
     log.add(e.CheckpointNamed(2, "colours work"), ago=7700)
@@ -94,7 +115,14 @@ def travel(project: Path) -> list[str]:
         e.CheckpointNoted(2, "The last one before the export. Come back here if JSON turns out badly."),
         ago=7690,
     )
-    log.turn("pilot", 3, "And an export as JSON.", usage(2500), ago=7000)
+    log.turn(
+        "pilot",
+        3,
+        "And an export as JSON.",
+        usage(2500),
+        e.Text("s3", "`todo/export.py` writes JSON; one test fails still."),
+        ago=7000,
+    )
     failed = e.GateDone(item="g", gate="tests", command="pytest", passed=False, exit_code=1, seconds=3.1)
     log.add(failed, "pilot", turn=3, ago=6995)
     uncovered = [{"path": "vendor/lib", "why": "submodule"}, {"path": "data/big.bin", "why": "over 50 MB"}]
@@ -104,24 +132,40 @@ def travel(project: Path) -> list[str]:
         ago=6990,
         state=state(held(where, three, mid_turn=True, uncovered=uncovered), ("pilot", 3, "completed")),
     )
-    log.turn("pilot", 4, "Publish it.", usage(1700), ago=6500)
+    log.turn("pilot", 4, "Publish it.", usage(1700), e.Text("s4", "I can't: the tests fail."), ago=6500)
     problem = "fatal: unable to index file 'cache/x': it changed while it was read"
     log.checkpoint(
         "Publish it.", 3, ago=6490, state=state(held(where, None, problem=problem), ("pilot", 4, "failed"))
     )
     log.add(e.BranchCreated(branch=2, name="csv", parent=1, checkpoint=2, cut=cut - 4), branch=2, ago=5500)
     log.add(e.Moved(2), branch=2, ago=5500)
-    log.turn("pilot", 3, "Rather as CSV.", usage(900), branch=2, ago=5490)
+    log.turn("pilot", 3, "Rather as CSV.", usage(900), e.Text("s5", "Then as CSV."), branch=2, ago=5490)
     log.checkpoint(
         "Rather as CSV.", 2, branch=2, ago=5480, state=state(held(where, two), ("pilot", 3, "completed"))
     )
     log.add(e.BranchCreated(branch=3, name="man-page", parent=1, checkpoint=3, cut=cut), branch=3, ago=1500)
     log.add(e.Moved(3), branch=3, ago=1500)
-    log.turn("pilot", 4, "A man page first.", usage(900), branch=3, ago=1490)
+    log.turn(
+        "pilot",
+        4,
+        "A man page first.",
+        usage(900),
+        e.Text("s6", "It is in `docs/todo.1`. The README is gone: the man page says all of it."),
+        branch=3,
+        ago=1490,
+    )
     tree = "/home/me/.local/share/zwarm/todo/man-page"
     log.checkpoint(HOSTILE, 3, branch=3, ago=1480, state=state(held(tree, four), ("pilot", 4, "completed")))
     log.add(e.CheckpointNamed(6, "[red]bold[/] \x1b[2J"), branch=3, ago=1400)
-    log.turn("pilot", 5, "With examples.", usage(1300), branch=3, ago=400)
+    log.turn(
+        "pilot",
+        5,
+        "With examples.",
+        usage(1300),
+        e.Text("s7", "Three examples stand at its end, one for each command."),
+        branch=3,
+        ago=400,
+    )
     log.checkpoint(
         "With examples.", 6, branch=3, ago=390, state=state(held(tree, four), ("pilot", 5, "completed"))
     )

@@ -17,6 +17,7 @@ from tests.tui.journeys import travel
 from tests.tui.scene import Recorder, fill, held_by_budget, make_app
 from zwarm_tui.config.settings import BudgetSettings, UiSettings
 from zwarm_tui.tui.app import ZwarmApp
+from zwarm_tui.tui.screens.compare import CompareScreen
 from zwarm_tui.tui.screens.timeline import TimelineScreen
 
 SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x60": (200, 60)}
@@ -160,3 +161,30 @@ def test_a_search_in_the_timeline(snap_compare: Compare, project: Path) -> None:
     travel(project)
     keys = after("ctrl+t", "z", "slash", *"csv")
     assert snap_compare(app_in(project), terminal_size=SIZES["120x36"], run_before=reading(keys))
+
+
+def differing(before: Run) -> Run:
+    """After that, wait until the diff of the chosen file is read."""
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await before(pilot)
+        async with asyncio.timeout(10):
+            while not isinstance(pilot.app.screen, CompareScreen) or not _blocks(pilot):
+                await pilot.pause()
+        await pilot.pause()
+
+    return run
+
+
+def _blocks(pilot: Pilot[Any]) -> object:
+    view: Any = pilot.app.screen.query_one("DiffView")
+    return view.blocks
+
+
+@pytest.mark.parametrize("theme", ["zwarm-dark", "zwarm-light"])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_comparison(snap_compare: Compare, project: Path, size: str, theme: str) -> None:
+    """What was asked and said on both sides; the files that differ, and the chosen one's diff."""
+    travel(project)
+    keys = differing(after("ctrl+t", "up", "c", *["up"] * 6, "c"))
+    assert snap_compare(app_in(project, theme), terminal_size=SIZES[size], run_before=keys)

@@ -255,6 +255,16 @@ ACTIONS: tuple[Action, ...] = (
         seen=frozenset({"timeline"}),
     ),
     Action(
+        id="compare",
+        title="Compare the chosen checkpoint",
+        help="Mark it; with another one marked, compare the two (:compare T3 T7).",
+        run="compare_chosen",
+        keys="c",
+        where="timeline",
+        hint="compare",
+        seen=frozenset({"timeline"}),
+    ),
+    Action(
         id="branch",
         title="Branch at the chosen checkpoint",
         help="A new branch of the timeline there (:branch NAME).",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zwarm_tui.core.errors import ZwarmError
+from zwarm_tui.core.errors import UsageError, ZwarmError
 from zwarm_tui.tui.commands import Parsed, parse
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def obey(app: ZwarmApp, screen: MainScreen, line: str) -> None:
 def _obey(app: ZwarmApp, screen: MainScreen, command: Parsed) -> None:
     verbs, argument = app.verbs, command.argument
     match command.name:
-        case "goto" | "branch" | "rename" | "checkpoint" | "label" | "note":
+        case "goto" | "branch" | "rename" | "checkpoint" | "label" | "note" | "compare":
             _travel(app, command)
         case "fold":
             screen.action_fold_all()
@@ -67,6 +67,10 @@ def _travel(app: ZwarmApp, command: Parsed) -> None:
             do(travels.label(first, rest.strip()))
         case "note":
             do(travels.note(first, rest.strip()))
+        case "compare":
+            if not rest.strip():
+                raise UsageError(":compare T3 T7: it takes two")
+            do(travels.compare(first, rest.strip()))
 
 
 def _obey_about(app: ZwarmApp, name: str, session: str) -> None:

@@ -150,3 +150,14 @@ class Travels:
         self._app.push_screen(
             DiffScreen(f"Files from {label} until now", lambda: patch_between(path, then, now))
         )
+
+    async def compare(self, a: str, b: str) -> None:
+        """Two checkpoints or branches, side by side."""
+        from zwarm_tui.tui.screens.compare import CompareScreen
+
+        reader = self._app.board.reader
+        if reader is None:
+            raise UsageError("There is nothing to compare yet: a checkpoint is taken after each turn.")
+        from zwarm_tui.timeline.compare import compare
+
+        self._app.push_screen(CompareScreen(await compare(reader, self._app.project, a, b)))

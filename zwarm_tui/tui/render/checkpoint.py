@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
@@ -19,6 +20,8 @@ from zwarm_tui.tui.render.rows import BLANK, Piece, count_of, header, prose, row
 Json = dict[str, Any]
 Ink = Callable[..., Style]
 _INDENT: Piece = ("  ", None)
+_ROOMY = 36
+"""From so many cells on, lines added and removed stand in columns."""
 _MOST = 400
 """Rows of files; a checkpoint that differs in more says how many more."""
 
@@ -172,19 +175,27 @@ _COLOURS = {"A": "zwarm-diff-add", "D": "zwarm-diff-del", "R": "secondary", "T":
 
 
 def changed_row(one: Json, width: int, ink: Ink) -> Strip:
-    """One file: what happened to it, its path, and lines added and removed."""
+    """One file: what happened to it, its path, and lines added and removed. Of a long path
+    the end is shown: it tells files apart."""
     letter = str(one.get("status") or "M")[:1]
+    lines = lines_of(one, ink, columns=width >= _ROOMY)
+    room = max(width - 5 - sum(cell_len(text) for text, _ in lines), 8)
+    path = line_of(str(one.get("path", "")))
+    while cell_len(path) > room:
+        path = f"…{path[max(2, cell_len(path) - room + 1) :]}"
     left: list[Piece] = [(f" {letter} ", ink(_COLOURS.get(letter, "zwarm-dim"), bold=True))]
-    left.append((line_of(str(one.get("path", ""))), ink("foreground")))
-    return header(left, [*lines_of(one, ink), (" ", None)], width)
+    return header([*left, (path, ink("foreground"))], [*lines, (" ", None)], width)
 
 
-def lines_of(one: Json, ink: Ink) -> list[Piece]:
-    """ "+8 −2", in columns; "binary" where lines can't be counted."""
+def lines_of(one: Json, ink: Ink, *, columns: bool = True) -> list[Piece]:
+    """ "+8 −2", in columns where there is room; "binary" where lines can't be counted."""
     added, deleted = one.get("added"), one.get("deleted")
     if added is None and deleted is None:
         return [("binary", ink("zwarm-dim"))]
     plus, minus = (f"+{added}" if added else ""), (f"−{deleted}" if deleted else "")
+    if not columns:
+        gap = " " if plus and minus else ""
+        return [(plus, ink("zwarm-diff-add")), (gap, None), (minus, ink("zwarm-diff-del"))]
     return [(f"{plus:>5}", ink("zwarm-diff-add")), (f"{minus:>6}", ink("zwarm-diff-del"))]
 
 

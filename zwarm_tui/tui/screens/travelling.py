@@ -105,6 +105,21 @@ class Travelling(Screen[None]):
         if label := self._label():
             self._verbs.do(self._travels.diff_to_now(label))
 
+    def action_compare_chosen(self) -> None:
+        """Mark it; or compare it with what is marked."""
+        row, marked = self._timeline.chosen, self._timeline.marked
+        if row is None:
+            return
+        if row.kind == "root":
+            self._zwarm.say("There is nothing at the root to compare.", timeout=3)
+        elif not marked:
+            self._timeline.mark(row.target)
+            self._zwarm.say(f"{row.target} is marked: choose the other one, and press it again.", timeout=4)
+        else:
+            self._timeline.mark("")
+            if row.target != marked:
+                self._verbs.do(self._travels.compare(marked, row.target))
+
     def action_branch_chosen(self) -> None:
         row = self._timeline.chosen
         start = None if row is None or row.kind in ("now", "branch", "rest") else row.target

@@ -258,6 +258,8 @@ class TimelineView(RowView):
             else:
                 pieces.append((name, ink.branch(row.branch.id, bold=row.path)))
                 pieces.append((" goes on" if row.kind == "rest" else "", ink("zwarm-dim")))
+            if self.marked == row.branch.name and row.kind != "root":
+                pieces += [(" ", None), self._chip()]
             if row.folded:
                 pieces.append((f"  +{row.folded.checkpoints}", ink("foreground")))
                 cost = row.folded.cost
@@ -275,7 +277,7 @@ class TimelineView(RowView):
             (" " * (self._labels - len(checkpoint.label)), None),
         ]
         if checkpoint.label == self.marked:
-            pieces += [(" ", None), (" compare ", ink("background", on="accent"))]
+            pieces += [(" ", None), self._chip()]
         pieces.append((" ", None))
         dim = not row.path or (bool(self._words) and not found)
         if checkpoint.name:
@@ -286,6 +288,9 @@ class TimelineView(RowView):
         text = ink("zwarm-dim") if dim else ink("foreground", bold=row.here)
         pieces.append((line_of(checkpoint.description[:200]), text))
         return pieces
+
+    def _chip(self) -> Piece:
+        return (" compare ", self.ink("background", on="accent"))
 
     def _figures(self, checkpoint: CheckpointView, width: int) -> list[Piece]:
         facts, ink = self._facts(checkpoint) if self._facts else None, self.ink
