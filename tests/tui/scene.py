@@ -234,6 +234,21 @@ class Recorder:
     async def rename_branch(self, old: str, new: str) -> Json:
         return self._do("rename_branch", old, new)
 
+    async def start_run(self, kind: str, name: str, inputs: Json) -> Json:
+        return {"run_id": "", **self._do("start_run", kind, name, inputs)}
+
+    async def cancel_run(self, run_id: str) -> Json:
+        return self._do("cancel_run", run_id)
+
+    async def resume_run(self, run_id: str) -> Json:
+        return {"run_id": run_id, **self._do("resume_run", run_id)}
+
+    async def retry_stage(self, run_id: str, stage: str) -> Json:
+        return {"run_id": run_id, **self._do("retry_stage", run_id, stage)}
+
+    async def retry_from(self, run_id: str, stage: str) -> Json:
+        return {"run_id": run_id, **self._do("retry_from", run_id, stage)}
+
     async def status(self) -> Json:
         plain = {"project": "todo", "brain": "codex", "running": 0, "queued": 0, "problems": []}
         return {**plain, **self.replies.get("status", {})}

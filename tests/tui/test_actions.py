@@ -11,11 +11,13 @@ from textual.binding import Binding
 
 import zwarm_tui.tui
 from tests.tui.scene import make_app
-from zwarm_tui.tui.actions import ACTIONS, ANYWHERE, BY_ID, NEEDS, Action, bindings, hints, key_of
+from zwarm_tui.tui.actions import ACTIONS, ANYWHERE, BY_ID, NEEDS, RUNS, Action, bindings, hints, key_of
 from zwarm_tui.tui.app import BINDING_IDS, ZwarmApp
 from zwarm_tui.tui.commands import COMMANDS
+from zwarm_tui.tui.runs.keys import GRAPH
 from zwarm_tui.tui.screens.help import help_text
 from zwarm_tui.tui.screens.main import MainScreen
+from zwarm_tui.tui.screens.runs import RunsScreen
 from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.transcript import TranscriptView
 
@@ -27,10 +29,11 @@ def test_an_action_says_what_it_is(action: Action) -> None:
     assert not action.title.endswith(".")
     assert action.help.endswith(".")
     assert bool(action.hint) == bool(action.seen)
-    assert action.seen <= ANYWHERE
+    assert action.seen <= (RUNS if action.where == "runs" else ANYWHERE)
     assert not action.needs or action.needs in NEEDS
     name = action.run.removeprefix("app.").split("(")[0]
-    assert hasattr(ZwarmApp if action.run.startswith("app.") else MainScreen, f"action_{name}")
+    screen = RunsScreen if action.where == "runs" else MainScreen
+    assert hasattr(ZwarmApp if action.run.startswith("app.") else screen, f"action_{name}")
 
 
 def test_ids_and_keys_of_a_place_are_unique() -> None:
@@ -41,6 +44,9 @@ def test_ids_and_keys_of_a_place_are_unique() -> None:
         own = [k for b in bindings(place) for k in b.key.split(",")]
         own += [k for b in RowView.BINDINGS if isinstance(b, Binding) for k in b.key.split(",")]
         assert max(Counter(own).values()) == 1
+    for movement in (RowView.BINDINGS, GRAPH):
+        made = [*bindings("app"), *bindings("runs"), *movement]
+        assert max(Counter(k for b in made if isinstance(b, Binding) for k in b.key.split(",")).values()) == 1
 
 
 async def test_every_action_is_in_the_palette_and_each_binding_has_an_id(tmp_path: Path) -> None:
@@ -48,7 +54,13 @@ async def test_every_action_is_in_the_palette_and_each_binding_has_an_id(tmp_pat
     async with app.run_test() as pilot:
         await pilot.pause()
         titles = {command.title for command in app.get_system_commands(app.screen)}
-        assert titles == {action.title for action in ACTIONS if action.id != "palette"}
+        shown = [action for action in ACTIONS if action.id != "palette"]
+        assert titles == {action.title for action in shown if action.where != "runs"}
+        await app.show_runs()
+        assert app.screen is app.runs
+        titles = {command.title for command in app.get_system_commands(app.screen)}
+        assert titles == {action.title for action in shown}
+        app.screen.dismiss()
         lists = app.main.query("SessionList, TimelineView, TranscriptView")
         for node in (app, app.main, *lists):
             for found in node._bindings.key_to_bindings.values():

@@ -215,6 +215,30 @@ class Reader:
             for r in self._db.execute(TURNS + where, args)
         ]
 
+    def turn_costs(self, sessions: Iterable[str]) -> dict[tuple[str, int, int], Cost]:
+        """What each turn of these sessions cost, on all branches: by (session, branch, turn)."""
+        wanted = list(sessions)
+        rows = self._db.execute(
+            "SELECT t.session, t.branch, t.turn, t.cost, t.unknown, coalesce(s.simulated, 0) FROM turns t "
+            "LEFT JOIN sessions s ON s.id = t.session AND s.branch = t.branch "
+            f"WHERE t.session IN ({', '.join('?' * len(wanted))})",
+            wanted,
+        )
+        return {(r[0], r[1], r[2]): _cost(r[3], r[4], r[5]) for r in rows}
+
+    def checks(self, sessions: Iterable[str], *, since: int = 0) -> list[e.Record]:
+        """Gates and reviews of these sessions as they stand, those that changed after a
+        seq, in the order in which they began."""
+        wanted = list(sessions)
+        rows = self._db.execute(
+            "SELECT e.seq, e.time, e.session, e.branch, e.turn, e.kind, e.data FROM items i "
+            "JOIN events e ON e.seq = i.event_seq "
+            f"WHERE i.session IN ({', '.join('?' * len(wanted))}) AND i.last_seq > ? "
+            "AND e.kind IN ('gate.started', 'gate', 'review.started', 'review') ORDER BY i.first_seq",
+            [*wanted, since],
+        )
+        return [e.Record(e.load(k, d), s, b, t, time, q) for q, time, s, b, t, k, d in rows]
+
     def bound(self, session: str, thread: str) -> e.ThreadBound | None:
         """How a thread came to serve a session, the last time it was bound to it."""
         for (data,) in self._db.execute(

@@ -13,8 +13,8 @@ from typing import Literal
 
 from textual.binding import Binding
 
-Where = Literal["app", "screen", "sessions", "timeline"]
-"""Where its keys work: always; unless a dialog is open; in one list only."""
+Where = Literal["app", "screen", "sessions", "timeline", "runs"]
+"""Where its keys work: always; on the main screen; in one of its lists; on that of runs."""
 
 ANYWHERE = frozenset({"composer", "sessions", "transcript", "timeline"})
 READING = frozenset({"sessions", "transcript"})
@@ -29,8 +29,16 @@ NEEDS = {
     "diff": "This session's last turn changed no files.",
     "found": "Nothing is searched for: / in the transcript searches.",
     "sought": "Nothing is searched for: / in the timeline searches.",
+    "run-live": "This run has ended already.",
+    "run-stopped": "Only a run that failed or was stopped can be gone on with.",
+    "run-asks": "Nothing of this run waits for your decision.",
+    "stage": "No stage is chosen.",
+    "stage-over": "One stage is run again when its run has ended.",
 }
 """What an action may need -> what is said where that is missing."""
+
+RUNS = frozenset({"runs", "graph"})
+GRAPH = frozenset({"graph"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,6 +385,120 @@ ACTIONS: tuple[Action, ...] = (
         keys="ctrl+t",
         hint="wide",
         seen=frozenset({"timeline"}),
+    ),
+    # -- runs -------------------------------------------------------------------------------
+    Action(
+        id="runs",
+        title="Show the runs",
+        help="Runs of workflows and commands, each as a graph of its stages (:run NAME).",
+        run="runs",
+        keys="f5",
+        hint="runs",
+        seen=frozenset({"sessions", "timeline"}),
+    ),
+    Action(
+        id="start-run",
+        title="Start a workflow or a command",
+        help="Choose one, and fill in what it wants to know.",
+        run="start_run",
+        keys="f6",
+    ),
+    Action(
+        id="open-stage",
+        title="Open the stage",
+        help="Its transcript, artifacts, gates and findings; in the list, the run's graph.",
+        run="open_stage",
+        keys="enter",
+        where="runs",
+        hint="open",
+        seen=RUNS,
+        needs="stage",
+    ),
+    Action(
+        id="decide-run",
+        title="Decide what waits in the run",
+        help="The open question, review or approval of the chosen stage, else of the run.",
+        run="decide",
+        keys="ctrl+r,d",
+        where="runs",
+        hint="decide",
+        seen=RUNS,
+        needs="run-asks",
+    ),
+    Action(
+        id="retry-stage",
+        title="Run the stage again",
+        help="What completed before it stands, and is not paid for again.",
+        run="retry",
+        keys="r",
+        where="runs",
+        hint="retry stage",
+        seen=GRAPH,
+        needs="stage-over",
+    ),
+    Action(
+        id="retry-from",
+        title="Run again from here, as a branch",
+        help="The stage and all that follow it, on a new branch of the timeline.",
+        run="retry_from",
+        keys="b",
+        where="runs",
+        hint="branch from here",
+        seen=GRAPH,
+        needs="stage-over",
+    ),
+    Action(
+        id="resume-run",
+        title="Go on with the run",
+        help="A run that failed or was stopped goes on after the stages that completed.",
+        run="resume",
+        keys="c",
+        where="runs",
+        hint="go on",
+        seen=RUNS,
+        needs="run-stopped",
+    ),
+    Action(
+        id="stop-run",
+        title="Stop the run",
+        help="Interrupt its agents. It can be gone on with.",
+        run="cancel",
+        keys="x",
+        where="runs",
+        hint="stop",
+        seen=RUNS,
+        needs="run-live",
+    ),
+    Action(
+        id="new-run",
+        title="Start another workflow or command",
+        help="Choose one, and fill in what it wants to know.",
+        run="start",
+        keys="n,f6",
+        where="runs",
+        hint="start one",
+        seen=RUNS,
+    ),
+    Action(
+        id="stage-session",
+        title="Go to the stage's session",
+        help="Open it among the sessions, to write to its agent.",
+        run="open_session",
+        keys="o",
+        where="runs",
+        hint="session",
+        seen=GRAPH,
+        needs="stage",
+    ),
+    Action(
+        id="graph-view",
+        title="Cards or list",
+        help="Draw the graph the other way: as cards in layers, or as a list with rails.",
+        run="change_view",
+        keys="v",
+        where="runs",
+        hint="view",
+        seen=GRAPH,
     ),
     # -- moving about -------------------------------------------------------------------
     Action(

@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 
+from zwarm_tui.config.paths import database
 from zwarm_tui.config.settings import Settings
 from zwarm_tui.config.themes import DARK, VARIABLES, ThemeData, load_themes
 from zwarm_tui.core.errors import StoreError, UsageError
@@ -24,6 +25,7 @@ from zwarm_tui.tui.board import Board, News
 from zwarm_tui.tui.feed import TICK, Feed
 from zwarm_tui.tui.link import Link
 from zwarm_tui.tui.notices import Notices, terminal_notice
+from zwarm_tui.tui.runs.keys import GRAPH
 from zwarm_tui.tui.screens.main import MainScreen
 from zwarm_tui.tui.screens.travelling import Travelling
 from zwarm_tui.tui.travels import Travels
@@ -35,10 +37,11 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
 
     from zwarm_tui.client import EngineClient
+    from zwarm_tui.tui.screens.runs import RunsScreen
 
 BINDING_IDS = {action.id for action in ACTIONS} | {
     binding.id
-    for binding in (*RowView.BINDINGS, *TranscriptView.BINDINGS)
+    for binding in (*RowView.BINDINGS, *TranscriptView.BINDINGS, *GRAPH)
     if isinstance(binding, Binding) and binding.id
 }
 """What `[keys]` in the settings may name."""
@@ -76,12 +79,14 @@ class ZwarmApp(App[None], inherit_bindings=False):
         self.verbs = Verbs(self)
         self.travels = Travels(self)
         self._notices = Notices()
+        self.runs: RunsScreen | None = None
+        """The screen of runs, while it is open."""
         self.main = MainScreen(self)
         self.feed = Feed(
             self.board,
             news=self._news,
             settled=self._settled,
-            second=self.main.show_second,
+            second=self._second,
             tail=lambda: self.main.tail_visible,
             failed=self.main.show_banner,
         )
@@ -163,6 +168,13 @@ class ZwarmApp(App[None], inherit_bindings=False):
     def _news(self, news: News) -> None:
         for screen in self._shown():
             screen.show_news(news)
+        if self.runs is not None:
+            self.runs.show_news(news.sessions)
+
+    def _second(self) -> None:
+        self.main.show_second()
+        if self.runs is not None:
+            self.runs.show_second()
 
     def _shown(self) -> list[Travelling]:
         return [screen for screen in self.screen_stack if isinstance(screen, Travelling)]
@@ -176,6 +188,8 @@ class ZwarmApp(App[None], inherit_bindings=False):
     def _settled(self) -> None:
         for screen in self._shown():
             screen.show_board()
+        if self.runs is not None:
+            self.runs.show_board()
         watched = self.main.opened if self.watching else None
         for call in self._notices.look(self.board.sessions.values(), watched):
             self.say(call.text or "ctrl+n opens it", call.severity, title=call.title)
@@ -208,16 +222,42 @@ class ZwarmApp(App[None], inherit_bindings=False):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the table of actions."""
         for action in ACTIONS:
-            if action.id != "palette":
+            if action.id != "palette" and (action.where != "runs" or screen is self.runs):
                 yield SystemCommand(action.title, action.help, lambda run=action.action: self._act(run))
 
     def _act(self, action: str) -> None:
         self.run_worker(self._run(action))
 
+    async def show_runs(self, wanted: str = "") -> None:
+        """The screen of runs, with one of them, by its id or name, if given."""
+        if self.runs is None:
+            await asyncio.to_thread(_load_runs)  # slow: the screen goes on meanwhile
+            from zwarm_tui.tui.runs.book import RunBook
+            from zwarm_tui.tui.screens.runs import RunsScreen, load_book
+
+            book = RunBook(database(self.project))
+            await load_book(book)
+            if self.runs is None:  # else another key was quicker
+                self.runs = RunsScreen(self, book)
+                await self.push_screen(self.runs, self._runs_left)
+        if wanted:
+            self.runs.want(wanted)
+
+    def _runs_left(self, _: None) -> None:
+        self.runs = None
+
+    async def start_run(self, name: str = "") -> None:
+        """Start a workflow or a command: that of this name, if given."""
+        await asyncio.to_thread(_load_runs)
+        from zwarm_tui.tui.runs.deeds import RunDeeds
+
+        await RunDeeds(self).start(name)
+
     async def _run(self, action: str) -> None:
         """An action of the table, on the screen that has it."""
         name = action.removeprefix("screen.").partition("(")[0]
-        if isinstance(self.screen, Travelling) and hasattr(self.screen, f"action_{name}"):
+        own = isinstance(self.screen, Travelling) or self.screen is self.runs
+        if own and hasattr(self.screen, f"action_{name}"):
             await self.screen.run_action(action)
             return
         if not action.startswith("app."):
@@ -243,6 +283,11 @@ class ZwarmApp(App[None], inherit_bindings=False):
             raise UsageError(
                 f"no theme '{name}': there are {', '.join(sorted(t.name for t in self._themes))}"
             )
+
+
+def _load_runs() -> None:
+    import zwarm_tui.tui.screens.runs
+    import zwarm_tui.tui.screens.start  # noqa: F401
 
 
 def run(project: Path) -> int:

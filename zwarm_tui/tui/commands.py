@@ -49,6 +49,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("sessions", "", "Go to the list of sessions."),
     Command("history", "", "Go to the timeline."),
     Command("timeline", "", "The timeline on a screen of its own."),
+    Command("runs", "[RUN]", "Show the runs, or the one of an id or a name."),
+    Command("run", "[NAME]", "Start a workflow or a command.", "startable"),
     Command("status", "", "What thinks, what runs, and what is wrong."),
     Command("theme", "[NAME]", "Other colours.", "theme"),
     Command("help", "", "All keys and commands."),

@@ -38,6 +38,10 @@ def _obey(app: ZwarmApp, screen: MainScreen, command: Parsed) -> None:
             screen.action_go("sessions")
         case "history":
             screen.action_go("timeline")
+        case "runs":
+            screen.action_runs(argument)
+        case "run":
+            screen.action_start_run(argument)
         case "status":
             screen.action_status()
         case "theme":

@@ -110,10 +110,10 @@ def header(left: Sequence[Piece], right: Sequence[Piece], width: int) -> Strip:
     room = width - tail - (1 if tail else 0)
     pieces: list[Piece] = []
     for text, style in left:
-        text = fit(text, room)
-        pieces.append((text, style))
-        room -= cell_len(text)
-        if room <= 0:
+        shown = fit(text, room)
+        pieces.append((shown, style))
+        room -= cell_len(shown)
+        if room <= 0 or shown != text:
             break
     if not tail:
         return row(*pieces)

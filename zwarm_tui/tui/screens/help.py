@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from zwarm_tui.tui.actions import ACTIONS, Where
 from zwarm_tui.tui.commands import COMMANDS
+from zwarm_tui.tui.runs.keys import GRAPH
 from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.transcript import TranscriptView
 
@@ -27,6 +28,7 @@ _PLACES: dict[Where, str] = {
     "screen": "Everywhere",
     "sessions": "In the list of sessions",
     "timeline": "In the timeline",
+    "runs": "Among the runs",
     "app": "The app",
 }
 _COMPOSER: tuple[Row, ...] = (
@@ -78,6 +80,7 @@ def help_text(keymap: dict[str, str], width: int) -> Content:
     ]
     sections += [
         ("In lists", _rows(RowView.BINDINGS)),
+        ("In a run's graph", _rows(GRAPH)),
         ("In the transcript", _rows(TranscriptView.BINDINGS)),
         ("In the composer", _COMPOSER),
         ("Commands", [(c.usage, c.help, "") for c in COMMANDS]),

@@ -363,3 +363,11 @@ class MainScreen(Travelling):
 
     def action_status(self) -> None:
         self._verbs.do(self._verbs.status())
+
+    # -- runs ---------------------------------------------------------------------------
+
+    def action_runs(self, wanted: str = "") -> None:
+        self._verbs.do(self._zwarm.show_runs(wanted))
+
+    def action_start_run(self, name: str = "") -> None:
+        self._verbs.do(self._zwarm.start_run(name))

@@ -53,6 +53,16 @@ class RowView(ScrollView, can_focus=True):
         def control(self) -> RowView:
             return self.view
 
+    @dataclass
+    class Moved(Message):
+        """The person moved the cursor."""
+
+        view: RowView
+
+        @property
+        def control(self) -> RowView:
+            return self.view
+
     row_height = 1
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -101,6 +111,7 @@ class RowView(ScrollView, can_focus=True):
         self.cursor = max(0, min(index, self._count - 1))
         self.show_cursor()
         self.refresh()
+        self.post_message(self.Moved(self))
 
     def show_cursor(self) -> None:
         """Scroll as far as the row with the cursor needs."""

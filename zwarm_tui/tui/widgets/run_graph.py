@@ -1,0 +1,414 @@
+"""A run as a live graph: cards in layers where there is room, else a list with rails.
+
+Only what is in view is drawn, and of that only what looks different is painted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from zwarm_tui.tui.render.literal import line_of
+from zwarm_tui.tui.render.rows import Piece, header
+from zwarm_tui.tui.render.wrap import fit
+from zwarm_tui.tui.runs import words
+from zwarm_tui.tui.runs.book import Run
+from zwarm_tui.tui.runs.keys import GRAPH
+from zwarm_tui.tui.runs.layers import CARD, Card, LayeredGraph, layers
+from zwarm_tui.tui.runs.rails import RailRow, rails
+from zwarm_tui.tui.widgets.ink import Ink
+from zwarm_tui.workflow.runs import StageView
+
+Mode = Literal["rails", "layers"]
+ROOMY = 100
+"""From so many cells on, stages are cards in layers."""
+_FRAMES = {  # corners, across, down
+    "plain": ("╭", "╮", "╰", "╯", "─", "│"),
+    "unattended": ("╭", "╮", "╰", "╯", "╌", "╎"),
+    "chosen": ("┏", "┓", "┗", "┛", "━", "┃"),
+}
+
+
+class RunGraphView(ScrollView, can_focus=True):
+    """The graph of the run that is shown, with a cursor on one of its stages."""
+
+    DEFAULT_CSS = """
+    RunGraphView {
+        overflow: auto;
+        scrollbar-size: 1 1;
+    }
+    """
+    BINDING_GROUP_TITLE = "Graph"
+    HELP = "A run's stages. The arrows go from one to the next; Enter opens one."
+    BINDINGS: ClassVar[list[BindingType]] = [*GRAPH]
+
+    class Moved(Message):
+        """The cursor is on another stage."""
+
+    @dataclass
+    class Opened(Message):
+        """A stage was clicked while the cursor was on it."""
+
+        stage: str
+
+    def __init__(self, clock: Callable[[], float], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._clock = clock
+        self.run: Run | None = None
+        self.chosen: str | None = None
+        """The stage under the cursor."""
+        self.wanted: Mode | None = None
+        """How the person wants it drawn; None: as there is room."""
+        self._asking: Collection[str] = ()
+        self._drawn: tuple[object, ...] = ()
+        self._rows: list[RailRow] = []
+        self._row_of: dict[str, int] = {}
+        self._graph = LayeredGraph()
+        self._looks: dict[int, Strip] = {}
+        self._ink: Ink | None = None
+        self._ground: Style | None = None
+        self._newest = True
+        """The cursor goes along with what begins, until the person moves it."""
+
+    # -- what is shown --------------------------------------------------------------
+
+    def show(self, run: Run | None, asking: Collection[str] = ()) -> None:
+        """Show a run as it stands now; `asking` are its stages that wait for somebody."""
+        if run is not self.run:
+            self.run, self.chosen, self._newest = run, None, True
+            self.scroll_to(0, 0, animate=False, force=True)
+        self._asking = asking
+        self._lay_out()
+        self.refresh_changed()
+
+    @property
+    def mode(self) -> Mode:
+        return self.wanted or ("layers" if self.size.width >= ROOMY else "rails")
+
+    @property
+    def stage(self) -> StageView | None:
+        """The stage under the cursor."""
+        if self.run is None or self.chosen is None:
+            return None
+        return self.run.view.stages.get(self.chosen)
+
+    def choose(self, stage: str, *, keep: bool = True) -> None:
+        """Put the cursor on a stage; with `keep` it stays there."""
+        if keep:
+            self._newest = False
+        if stage != self.chosen:
+            self.chosen = stage
+            self.post_message(self.Moved())
+        region = self._region(stage)
+        if region is not None:
+            self.scroll_to_region(region, animate=False, force=True)
+        self.refresh_changed()
+
+    def _lay_out(self) -> None:
+        run = self.run
+        marked = frozenset(name for name, checks in run.checks.items() if checks) if run else frozenset()
+        drawn = (id(run), run.shape if run else 0, self.mode, marked if self.mode == "layers" else None)
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        stages = list(run.view.stages.values()) if run else []
+        self._looks.clear()
+        if self.mode == "rails":
+            self._rows = rails(stages)
+            self._row_of = {row.stage: at for at, row in enumerate(self._rows)}
+            self.virtual_size = Size(max(self._width, 1), 2 * len(self._rows))
+        else:
+            self._graph = layers(stages, marked)
+            self.virtual_size = Size(self._graph.width, self._graph.height)
+        if stages and (self._newest or run is None or self.chosen not in run.view.stages):
+            live = [s for s in stages if s.status == "running" and s.within is None]
+            bad = [s for s in stages if s.status in ("failed", "interrupted")]
+            self.choose((live or bad[:1] or stages)[-1].name, keep=False)
+        self.refresh()
+
+    def refresh_changed(self) -> None:
+        """Paint those lines in view that look different by now."""
+        top = round(self.scroll_y)
+        for y in range(top, top + self.size.height):
+            if self._looks.get(y) != self._line(y):
+                self.refresh_line(y)
+
+    # -- the cursor ---------------------------------------------------------------------
+
+    def action_go(self, across: int, down: int) -> None:
+        if self.run is None or self.chosen is None:
+            return
+        found = self._beside(across, down)
+        if found is not None:
+            self.choose(found)
+
+    def action_page(self, by: int) -> None:
+        if self.mode == "rails" and self._rows:
+            at = self._row_of.get(self.chosen or "", 0) + by * max(self.size.height // 2 - 1, 1)
+            self.choose(self._rows[max(0, min(at, len(self._rows) - 1))].stage)
+        else:
+            for _ in range(max(self.size.height // 4, 1)):
+                self.action_go(0, by)
+
+    def action_first(self) -> None:
+        self._to(0)
+
+    def action_last(self) -> None:
+        self._to(-1)
+
+    def _to(self, index: int) -> None:
+        order = [r.stage for r in self._rows] if self.mode == "rails" else list(self._graph.cards)
+        if order:
+            self.choose(order[index])
+
+    def _beside(self, across: int, down: int) -> str | None:
+        assert self.chosen is not None
+        if self.mode == "rails":
+            at = self._row_of.get(self.chosen, 0) + down
+            if across:  # to the stage that it follows, or to the first that follows it
+                return self._related(across)
+            return self._rows[at].stage if 0 <= at < len(self._rows) else None
+        here = self._region(self.chosen)
+        if here is None:
+            return None
+        card = self._graph.inside.get(self.chosen, self.chosen)
+        column = next((i for i, layer in enumerate(self._graph.layers) if card in layer), 0)
+        if down:
+            order = [n for name in self._graph.layers[column] for n in self._in_card(name)]
+            at = order.index(self.chosen) + down
+            return order[at] if 0 <= at < len(order) else None
+        column += across
+        if not 0 <= column < len(self._graph.layers) or not self._graph.layers[column]:
+            return None
+        near = self._related(across)
+        if near in self._graph.layers[column]:
+            return near
+        return min(self._graph.layers[column], key=lambda n: abs(self._graph.cards[n].y - here.y))
+
+    def _in_card(self, stage: str) -> list[str]:
+        return [stage, *(name for name, _ in self._graph.cards[stage].nested)]
+
+    def _related(self, across: int) -> str | None:
+        assert self.run is not None
+        stages = self.run.view.stages
+        if across < 0:
+            return next((p for p in stages[self.chosen or ""].parents if p in stages), None)
+        return next((s.name for s in stages.values() if self.chosen in s.parents), None)
+
+    def _region(self, stage: str) -> Region | None:
+        if self.mode == "rails":
+            at = self._row_of.get(stage)
+            return None if at is None else Region(0, 2 * at, self._width, 2)
+        card = self._graph.cards.get(self._graph.inside.get(stage, stage))
+        if card is None:
+            return None
+        for at, (name, _) in enumerate(card.nested):
+            if name == stage:
+                return Region(card.x, card.y + 3 + at, CARD, 1)
+        return Region(card.x, card.y, CARD, card.height)
+
+    def on_click(self, event: events.Click) -> None:
+        x, y = event.x + round(self.scroll_x), event.y + round(self.scroll_y)
+        found = self._at(x, y)
+        if found is None:
+            return
+        if found == self.chosen:
+            self.post_message(self.Opened(found))
+        self.choose(found)
+
+    def _at(self, x: int, y: int) -> str | None:
+        if self.mode == "rails":
+            return self._rows[y // 2].stage if 0 <= y // 2 < len(self._rows) else None
+        card = next((c for c in self._graph.on_row.get(y, ()) if c.x <= x < c.x + CARD), None)
+        if card is None:
+            return None
+        inner = y - card.y - 3
+        return card.nested[inner][0] if 0 <= inner < len(card.nested) else card.stage
+
+    # -- painting -----------------------------------------------------------------------
+
+    @property
+    def _width(self) -> int:
+        return self.scrollable_content_region.width
+
+    @property
+    def ink(self) -> Ink:
+        if self._ink is None:
+            self._ink = Ink(self.app.theme_variables)
+        return self._ink
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._ink = None
+        self._looks.clear()
+
+    def on_resize(self) -> None:
+        self._drawn = ()
+        self._lay_out()
+        if self.chosen is not None:
+            self.choose(self.chosen, keep=not self._newest)
+
+    def on_focus(self) -> None:
+        self.refresh_changed()
+
+    def on_blur(self) -> None:
+        self.refresh_changed()
+
+    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_x(old_value, new_value)
+        self._looks.clear()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._ground = self.rich_style  # asked for once a paint, not once a row
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._ground = None
+
+    def render_line(self, y: int) -> Strip:
+        at = y + round(self.scroll_y)
+        strip = self._looks[at] = self._line(at)
+        return strip.adjust_cell_length(self.size.width).apply_style(self._ground or self.rich_style)
+
+    def _line(self, y: int) -> Strip:
+        if self.run is None:
+            return Strip.blank(self._width)
+        if self.mode == "rails":
+            return self._rail_line(y)
+        left = round(self.scroll_x)
+        right = left + self._width
+        dim = self.ink("zwarm-dim")
+        parts = [
+            (wire.x, Strip([Segment(wire.text, dim)]))
+            for wire in self._graph.wires.get(y, ())
+            if wire.x < right and wire.x + len(wire.text) > left
+        ]
+        parts += [
+            (card.x, self._card_line(card, y - card.y))
+            for card in self._graph.on_row.get(y, ())
+            if card.x < right and card.x + CARD > left
+        ]
+        segments: list[Segment] = []
+        at = 0
+        for x, strip in sorted(parts, key=lambda part: part[0]):
+            segments += [Segment(" " * (x - at)), *strip]
+            at = x + strip.cell_length
+        return Strip(segments).crop(left, right)
+
+    def _rail_line(self, y: int) -> Strip:
+        at, line = divmod(y, 2)
+        if not 0 <= at < len(self._rows):
+            return Strip.blank(self._width)
+        row, run, width = self._rows[at], self.run, self._width
+        assert run is not None
+        stage, ink = run.view.stages[row.stage], self.ink
+        look = words.stage_look(stage, run.view, row.stage in self._asking)
+        colour, dim = ink(look.colour, bold=look.loud), ink("zwarm-dim")
+        room = max(width // 2, 12)
+        lead = fit(row.first if line == 0 else row.second, room)
+        chosen = row.stage == self.chosen
+        edge = ("▌" if chosen else " ", ink("primary" if self.has_focus else "zwarm-dim"))
+        if line == 0:
+            quiet = stage.headless and not look.loud
+            name = dim if quiet else ink("foreground", bold=chosen or look.loud)
+            left: list[Piece] = [edge, (lead, dim), (f"{look.sign} ", colour), (line_of(stage.name), name)]
+            strip = header(left, self._figures(stage, run, width), width)
+        else:
+            strip = header([edge, (lead, dim), *self._story(stage, run, look, row.after)], [], width)
+        return strip.adjust_cell_length(width).apply_style(self._under(chosen))
+
+    def _figures(self, stage: StageView, run: Run, width: int) -> list[Piece]:
+        now, dim, ink = self._clock(), self.ink("zwarm-dim"), self.ink
+        tries = words.attempt(stage)
+        again = ink("zwarm-waiting") if stage.attempt > 1 else dim
+        return [
+            (f"{tries:>5}", again),
+            (f"{words.took(stage, run.view, now):>8}", dim),
+            (f"{words.spent(run, stage.name):>9} ", ink("zwarm-money")),
+        ]
+
+    def _story(self, stage: StageView, run: Run, look: words.Look, after: Collection[str]) -> list[Piece]:
+        """The second line: the state, what was checked, what is wrong, who works on it."""
+        ink, dim = self.ink, self.ink("zwarm-dim")
+        pieces: list[Piece] = [(look.word, ink(look.colour))]
+        for text, colour in words.marks(run.checks_of(stage.name)):
+            pieces += [(" · ", dim), (text, ink(colour))]
+        if why := words.trouble(stage):
+            pieces += [(" · ", dim), (why, ink("foreground"))]
+        facts = ["unattended" if stage.headless else "", words.begun(stage), line_of(stage.backend or "")]
+        if after:
+            facts.append(f"after {line_of(', '.join(after))}")
+        return [*pieces, *((f" · {fact}", dim) for fact in facts if fact)]
+
+    def _card_line(self, card: Card, line: int) -> Strip:
+        run = self.run
+        assert run is not None
+        stage, ink = run.view.stages[card.stage], self.ink
+        look = words.stage_look(stage, run.view, card.stage in self._asking)
+        chosen = card.stage == self.chosen
+        a, b, c, d, across, down = _FRAMES[
+            "chosen" if chosen else "unattended" if stage.headless else "plain"
+        ]
+        frame = (
+            ink("primary", bold=True)
+            if chosen and self.has_focus
+            else ink(look.colour if look.loud else "zwarm-dim")
+        )
+        if line in (0, card.height - 1):
+            text = f"{a}{across * (CARD - 2)}{b}" if line == 0 else f"{c}{across * (CARD - 2)}{d}"
+            return Strip([Segment(text, frame)])
+        inner = self._inside(card, stage, run, look, line, CARD - 4)
+        ground = self._under(chosen and line < 3)
+        body = [Segment(" "), *inner.adjust_cell_length(CARD - 4), Segment(" ")]
+        return Strip([Segment(down, frame), *Strip(body).apply_style(ground), Segment(down, frame)], CARD)
+
+    def _inside(
+        self, card: Card, stage: StageView, run: Run, look: words.Look, line: int, width: int
+    ) -> Strip:
+        ink, dim, now = self.ink, self.ink("zwarm-dim"), self._clock()
+        if line == 1:
+            quiet = stage.headless and not look.loud
+            name = dim if quiet else ink("foreground", bold=True)
+            tries = words.attempt(stage)
+            again = ink("zwarm-waiting") if stage.attempt > 1 else dim
+            left = [(f"{look.sign} ", ink(look.colour, bold=look.loud)), (line_of(stage.name), name)]
+            return header(left, [(tries, again)] if tries else [], width)
+        if line == 2:
+            cost = words.spent(run, stage.name)
+            right: list[Piece] = [(words.took(stage, run.view, now), dim)]
+            right += [(f" {cost}", ink("zwarm-money"))] if cost else []
+            return header([(look.word, ink(look.colour))], right, width)
+        if 0 <= line - 3 < len(card.nested):
+            name_, depth = card.nested[line - 3]
+            inner = run.view.stages[name_]
+            seen = words.stage_look(inner, run.view, name_ in self._asking)
+            chosen = name_ == self.chosen
+            quiet = inner.headless and not seen.loud
+            text = dim if quiet else ink("foreground", bold=chosen)
+            left = [
+                ("▌" if chosen else " ", ink("primary" if self.has_focus else "zwarm-dim")),
+                (f"{'  ' * (depth - 1)}╰╴" if depth > 1 else "", dim),
+                (f"{seen.sign} ", ink(seen.colour, bold=seen.loud)),
+                (line_of(name_), text),
+            ]
+            took = words.took(inner, run.view, now)
+            strip = header(left, [(took, dim)] if took else [], width)
+            return strip.adjust_cell_length(width).apply_style(self._under(chosen))
+        pieces: list[Piece] = []
+        for text_, colour in words.marks(run.checks_of(stage.name)):
+            pieces += [("  " if pieces else "", None), (text_, ink(colour))]
+        return header(pieces, [], width)
+
+    def _under(self, chosen: bool) -> Style:
+        """What lies under a stage: a bar under the cursor."""
+        return self.ink("", on="panel") if chosen and self.has_focus else Style.null()
