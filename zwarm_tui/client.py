@@ -69,6 +69,14 @@ class EngineClient(Protocol):
     async def branch(self, name: str, *, start: str | None = None) -> Json:
         """A new branch here (or at the checkpoint `start`), and go there."""
 
+    async def adopt(
+        self, branch: str, *, mode: str = "apply", dry_run: bool = False, confirm: bool = False
+    ) -> Json:
+        """Put a branch's files onto the person's checkout, all of them or none: as uncommitted
+        changes ("apply"), as one "commit", or as a git "branch" beside it. {adopted, mode,
+        safety: the checkpoint taken before, files: [{path, old_path, status, added,
+        deleted}], commit, git_branch}. `confirm`: yes, also while turns run there."""
+
     async def rename_branch(self, old: str, new: str) -> Json:
         """{branch}."""
 

@@ -30,6 +30,7 @@ from zwarm_tui.timeline.timeline import describe
 
 if TYPE_CHECKING:
     from zwarm_tui.pilot.outside import OutsideTools
+    from zwarm_tui.timeline.adopt import Adoption
 
 Json = dict[str, Any]
 DECISIONS = ("accept", "accept_session", "decline", "cancel")
@@ -60,6 +61,7 @@ class Engine:
         self._lock = lock
         self._pilot: Pilot | None = None
         self._outside: OutsideTools | None = None
+        self._adopting: Adoption | None = None
         self._choosing = asyncio.Lock()
         self._closed = False
         sessions.set_turn_hook(self._after_turn)
@@ -107,6 +109,7 @@ class Engine:
         if problem := await engine.timeline.snapshots.why_none():
             engine.problems.append(f"{problem}: agents work in it, and checkpoints hold no files")
         engine.recovered = sessions.recover()
+        engine.problems += await engine._adoption().recover()
         return engine
 
     # -- the pilot --------------------------------------------------------------------
@@ -234,6 +237,18 @@ class Engine:
 
     async def branch(self, name: str, *, start: str | None = None) -> Json:
         return await self.timeline.branch(name, start=start)
+
+    async def adopt(
+        self, branch: str, *, mode: str = "apply", dry_run: bool = False, confirm: bool = False
+    ) -> Json:
+        return await self._adoption().adopt(branch, mode, dry_run=dry_run, confirm=confirm)
+
+    def _adoption(self) -> Adoption:
+        if self._adopting is None:
+            from zwarm_tui.timeline.adopt import Adoption  # seldom needed
+
+            self._adopting = Adoption(self.project, self.store, self.reader, self.sessions, self.timeline)
+        return self._adopting
 
     async def rename_branch(self, old: str, new: str) -> Json:
         return await self.timeline.rename(old, new)

@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "label": ("travel", "Give a checkpoint a name beside its label."),
     "note": ("travel", "Note something at a checkpoint."),
     "compare": ("compare", "What two checkpoints or branches did, and took."),
+    "adopt": ("adopt", "Put a branch's files onto your checkout."),
     "cost": ("timeline", "What was spent: in all, by session, model and day."),
     "export": ("export", "A session's transcript, or the whole log."),
     "workflow": ("workflow", "Run a workflow of stages, or see how its runs stand."),

@@ -155,12 +155,12 @@ def _files(files: Json, a: Json, b: Json) -> Iterable[str]:
         count = f"{len(changed)} file{'' if len(changed) == 1 else 's'}"
         head = f"from {one_line(a['label'])} to {one_line(b['label'])}: {count}, +{added} -{deleted}"
         yield click.style(head, bold=True)
-        yield from _listing(changed)
+        yield from listing(changed)
     else:
         yield click.style("the files are the same", bold=True)
     for session, trees in files["sessions"].items():
         yield f"in the worktree of {session}:"
-        yield from _listing(trees["changed"])
+        yield from listing(trees["changed"])
     for side, paths in ((a, files["unrecorded"]["a"]), (b, files["unrecorded"]["b"])):
         if paths:
             shown = ", ".join(one_line(p) for p in paths[:3]) + (" …" if len(paths) > 3 else "")
@@ -170,7 +170,8 @@ def _files(files: Json, a: Json, b: Json) -> Iterable[str]:
             yield click.style(text, fg="yellow")
 
 
-def _listing(changed: list[Json]) -> Iterable[str]:
+def listing(changed: list[Json]) -> Iterable[str]:
+    """A line a file."""
     width = _width()
     for file in changed:
         lines = "binary" if file["added"] is None else f"+{file['added']} -{file['deleted']}"

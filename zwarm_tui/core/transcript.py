@@ -16,6 +16,8 @@ _HIDDEN = frozenset(
         "usage",
         "attention",
         "acknowledged",
+        "adoption.begun",
+        "adoption.ended",
         "branch.created",
         "branch.renamed",
         "checkpoint",

@@ -6,12 +6,28 @@ not fit is found out beforehand; then nothing is changed, and the files are name
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
 from zwarm_tui.core.errors import ConflictError, GitError, UsageError
 from zwarm_tui.git.command import attempt, failure, git, names
 from zwarm_tui.git.diff import changed
+from zwarm_tui.git.index import copy
 from zwarm_tui.git.repo import Repo, alone, commit_at, commits, tree_of
 from zwarm_tui.git.restore import checkout, in_the_way, refusal
 from zwarm_tui.git.snapshot import write_commit
+from zwarm_tui.git.undo import put_back
+
+Before = Callable[[str], Awaitable[None]]
+"""Told of the tree or commit to come, when all is checked and nothing is changed yet."""
+
+_MARK = b"zwarm adopts a branch\n"
+
+
+async def _unasked(_: str) -> None:
+    """Nobody wants to know."""
 
 
 async def merge(repo: Repo, *, base: str, ours: str, theirs: str) -> str:
@@ -33,20 +49,26 @@ async def merge(repo: Repo, *, base: str, ours: str, theirs: str) -> str:
     return tree.decode()
 
 
-async def as_changes(repo: Repo, *, base: str, saved: str, theirs: str) -> str:
+async def as_changes(repo: Repo, *, base: str, saved: str, theirs: str, before: Before = _unasked) -> str:
     """Apply it to the files of a checkout as uncommitted changes; the tree they have now.
     `saved` is the snapshot of the checkout taken just before. Raises as `merge` and
     `checkout_into` do; then nothing was changed."""
     async with alone(repo):
         tree = await merge(repo, base=base, ours=saved, theirs=theirs)
+        if tree == await tree_of(repo, saved):
+            raise UsageError("there is nothing to adopt: the checkout has it all")
+        await before(tree)
         await checkout(repo, tree)
         return tree
 
 
-async def as_commit(repo: Repo, *, base: str, theirs: str, message: str) -> str:
+async def as_commit(
+    repo: Repo, *, base: str, theirs: str, message: str, before: Before = _unasked, dry_run: bool = False
+) -> str:
     """Commit it as the user onto what is checked out; the commit. The user's other
     changes, staged or not, stay as they are; hooks don't run. `ConflictError` names
-    the files that the commit and those changes both touch."""
+    the files that the commit and those changes both touch. With `dry_run` no ref names
+    the commit, and nothing is changed."""
     async with alone(repo):
         [head] = await commits(repo.top, "HEAD")
         if head is None:
@@ -55,7 +77,10 @@ async def as_commit(repo: Repo, *, base: str, theirs: str, message: str) -> str:
         if tree == head.tree:
             raise UsageError("there is nothing to adopt: the checkout has it all")
         commit = await write_commit(repo, tree, head.id, message, as_user=True)
-        await _forward(repo, head.id, commit)
+        if dry_run:
+            await _fits(repo, head.id, commit)
+        else:
+            await _forward(repo, head.id, commit, before)
         return commit
 
 
@@ -76,22 +101,88 @@ async def as_branch(repo: Repo, name: str, *, theirs: str, message: str) -> str:
         return commit
 
 
-async def _forward(repo: Repo, old: str, new: str) -> None:
-    """Move HEAD, its branch, the user's index and the files on by one commit. Cut short,
-    it may leave the commit's changes staged; doing it again completes it."""
+async def _forward(repo: Repo, old: str, new: str, before: Before) -> None:
+    """Move HEAD, its branch, the user's index and the files on by one commit, or nothing.
+    Cut short (a kill, a power cut), `complete` makes one of the two of it."""
+    with _locked(repo):
+        copy(repo.git_dir / "index", _fresh(repo))
+        try:
+            await _fits(repo, old, new)
+            await before(new)
+            step = ("read-tree", "-m", "-u", old, new)
+            await git(repo.top, *step, index=_fresh(repo), finish=True)
+            await git(repo.top, "update-ref", "-m", "zwarm: adopted", "HEAD", new, old, finish=True)
+            _fresh(repo).replace(repo.git_dir / "index")
+        except ConflictError:
+            raise
+        except BaseException:
+            if await _head(repo) == old:
+                await put_back(repo, wrong=new, right=old)
+            raise
+        finally:
+            _forget(repo)
+
+
+async def complete(repo: Repo, *, old: str, new: str) -> bool | None:
+    """After `as_commit` was cut short: all of it where HEAD is at `new` (True), else nothing
+    of it (False). None: HEAD is elsewhere by now, and no file was touched."""
+    async with alone(repo):
+        head = await _head(repo)
+        if head == old:
+            await put_back(repo, wrong=new, right=old)
+        elif head == new and _fresh(repo).exists():
+            _fresh(repo).replace(repo.git_dir / "index")
+        _forget(repo)
+        lock = repo.git_dir / "index.lock"
+        if lock.exists() and lock.read_bytes() == _MARK:
+            lock.unlink()
+        return {old: False, new: True}.get(head or "")
+
+
+async def _head(repo: Repo) -> str | None:
+    [head] = await commits(repo.top, "HEAD")
+    return head.id if head else None
+
+
+@contextlib.contextmanager
+def _locked(repo: Repo) -> Iterator[None]:
+    """Hold the lock on the user's index, as git does, under a mark by which it is known
+    as ours should we be killed."""
+    lock = repo.git_dir / "index.lock"
+    try:
+        handle = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except FileExistsError:
+        raise GitError(f"{lock} is there: another git works in this checkout, or one was killed") from None
+    except OSError as error:
+        raise GitError(f"{lock} can't be made: {error.strerror}") from error
+    try:
+        os.write(handle, _MARK)
+        os.close(handle)
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _fresh(repo: Repo) -> Path:
+    """The user's index to be."""
+    return repo.git_dir / "zwarm-adopted-index"
+
+
+def _forget(repo: Repo) -> None:
+    _fresh(repo).unlink(missing_ok=True)
+    _fresh(repo).with_name(_fresh(repo).name + ".lock").unlink(missing_ok=True)
+
+
+async def _fits(repo: Repo, old: str, new: str) -> None:
+    """`ConflictError` where the user's own changes are in the way of a commit."""
+    index = _fresh(repo) if _fresh(repo).exists() else None
     step = ("read-tree", "-m", "-u", old, new)
     hidden = await in_the_way(repo, old, new)
-    tried = await attempt(repo.top, *step, "--dry-run")
+    tried = await attempt(repo.top, *step, "--dry-run", index=index)
     if hidden or tried.code:
         if paths := sorted({*hidden, *await _touched(repo, old, new)}):
             raise ConflictError("changed in the checkout, and in what is adopted", paths)
         raise refusal(step, tried)
-    await git(repo.top, *step, finish=True)
-    try:
-        await git(repo.top, "update-ref", "-m", "zwarm: adopted", "HEAD", new, old, finish=True)
-    except GitError:
-        await git(repo.top, "read-tree", "-m", "-u", new, old, finish=True)
-        raise
 
 
 async def _touched(repo: Repo, old: str, new: str) -> list[str]:

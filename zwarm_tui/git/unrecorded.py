@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
+from zwarm_tui.core.errors import GitError
 from zwarm_tui.git.command import attempt, git, names, together
 from zwarm_tui.git.index import copy
 from zwarm_tui.git.repo import Repo
@@ -16,6 +17,13 @@ from zwarm_tui.git.repo import Repo
 async def since(repo: Repo, commit: str, besides: Collection[str] = ()) -> list[str]:
     """Paths that differ from a snapshot of this work tree, but for those that it does not
     cover (`besides`; a folder ends in "/"). Cheap where the snapshot was the last one."""
+    try:
+        return await _since(repo, commit, besides)
+    except OSError as error:
+        raise GitError(f"what changed in {repo.top} can't be found out: {error}") from error
+
+
+async def _since(repo: Repo, commit: str, besides: Collection[str]) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="zwarm-") as folder:
         index = Path(folder) / "index"
         await asyncio.to_thread(copy, repo.index, index)

@@ -177,11 +177,11 @@ async def _files(reader: Reader, project: FilePath, a: Place, b: Place) -> Json:
         if repo is None:
             return {**value, "problem": f"no git repository: {project}"}
         value["path"] = str(repo.top)
-        value["changed"] = await _changed(repo, value["from"], value["to"])
+        value["changed"] = await changes(repo, value["from"], value["to"])
         value["sessions"] = await _session_trees(repo, states[0]["sessions"], states[1]["sessions"])
         value["unrecorded"] = {
-            "a": await _unrecorded(reader, a, states[0]),
-            "b": await _unrecorded(reader, b, states[1]),
+            "a": (await unrecorded_at(reader, a, states[0]))[:UNRECORDED],
+            "b": (await unrecorded_at(reader, b, states[1]))[:UNRECORDED],
         }
     except (GitError, UsageError) as error:
         value["problem"] = str(error)
@@ -209,7 +209,8 @@ def commit_of(files: Json) -> str | None:
     return commit
 
 
-async def _changed(repo: Repo, a: str, b: str) -> list[Json]:
+async def changes(repo: Repo, a: str, b: str) -> list[Json]:
+    """The files that differ: {path, old_path, status, added, deleted} each."""
     return [_delta(delta) for delta in (await diff.changed(repo, a, b) if a != b else [])]
 
 
@@ -229,11 +230,11 @@ async def _session_trees(repo: Repo, a: Json, b: Json) -> Json:
     for session in a.keys() & b.keys():
         one, other = a[session]["commit"], b[session]["commit"]
         if one and other and one != other:
-            found[session] = {"from": one, "to": other, "changed": await _changed(repo, one, other)}
+            found[session] = {"from": one, "to": other, "changed": await changes(repo, one, other)}
     return found
 
 
-async def _unrecorded(reader: Reader, place: Place, files: Json) -> list[str]:
+async def unrecorded_at(reader: Reader, place: Place, files: Json) -> list[str]:
     """What lies in a branch's work tree now and not in its last checkpoint."""
     here = reader.position()
     lives = place.branch.worktree is not None or (here.branch == place.branch.id and not here.detached)
@@ -244,4 +245,4 @@ async def _unrecorded(reader: Reader, place: Place, files: Json) -> list[str]:
     left_out = [u["path"] for u in files["root"]["uncovered"]]
     if repo is None:
         return []
-    return (await unrecorded.since(repo, files["root"]["commit"], left_out))[:UNRECORDED]
+    return await unrecorded.since(repo, files["root"]["commit"], left_out)

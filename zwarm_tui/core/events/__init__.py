@@ -14,6 +14,7 @@ kept as it came. `dump` writes ASCII-only JSON, so that every string survives.
 
 from __future__ import annotations
 
+from zwarm_tui.core.events.adopt import AdoptionBegun, AdoptionEnded
 from zwarm_tui.core.events.agent import (
     ApprovalRequested,
     ApprovalResolved,
@@ -82,6 +83,8 @@ __all__ = [
     "DELTAS",
     "TYPES",
     "Acknowledged",
+    "AdoptionBegun",
+    "AdoptionEnded",
     "ApprovalRequested",
     "ApprovalResolved",
     "AttentionRaised",
