@@ -93,9 +93,25 @@ class EngineClient(Protocol):
         its model, and errors are results. It acts on `branch` (a name), else on that of
         the pilot's `thread`, else on the current one; the pilot's transcript shows it."""
 
-    async def workflow(self, file: str, *, inputs: Json, resume: str | None = None) -> Json:
-        """Run a workflow file to its end. {run_id, error}; how it went is in the log.
-        `resume` is the run to go on with."""
+    async def start_run(
+        self, kind: str, name: str, inputs: Json, *, resume: str | None = None, attended: bool = True
+    ) -> Json:
+        """Begin a run of a "workflow" (a name or a file), or go on with the run `resume`
+        of it. {run_id}, at once; how it goes is in the log. `attended`: somebody sees to
+        what is asked. The run is a session, that can be waited for and interrupted."""
+
+    async def cancel_run(self, run_id: str) -> Json:
+        """Interrupt a run and its agents; it can be resumed. Its session."""
+
+    async def resume_run(self, run_id: str) -> Json:
+        """Go on with a run that did not complete, after what it has completed. {run_id}."""
+
+    async def retry_stage(self, run_id: str, stage: str) -> Json:
+        """Do one stage of a run again, and what depends on what comes of it. {run_id}."""
+
+    async def retry_from(self, run_id: str, stage: str) -> Json:
+        """A new run from this stage on, on a new branch of the timeline that begins
+        before it. {run_id, branch}."""
 
     async def status(self) -> Json:
         """{project, executors: […], brain, read_only, running, queued, held, problems}."""

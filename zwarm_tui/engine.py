@@ -20,7 +20,9 @@ from zwarm_tui.core.model import SessionStatus, SessionView
 from zwarm_tui.executors.base import Decision, Executor, ExecutorSettings
 from zwarm_tui.pilot.brain import choose
 from zwarm_tui.pilot.pilot import PILOT, Pilot
+from zwarm_tui.runs import Runs
 from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.sessions.roles import RUN
 from zwarm_tui.sessions.turn import Turn
 from zwarm_tui.store.lock import ProjectLock
 from zwarm_tui.store.log import Store
@@ -53,6 +55,7 @@ class Engine:
         self.store, self.sessions = store, sessions
         self.reader: Reader = sessions.reader
         self.timeline = Timeline(store, self.reader, sessions, project=project, settings=settings.checkpoints)
+        self.runs = Runs(sessions, self.timeline, project)
         self.problems: list[str] = list(store.notices)
         self.recovered: list[str] = []
         """Sessions whose turn a dead engine left unfinished."""
@@ -108,6 +111,7 @@ class Engine:
         engine = cls(project, settings, lock, store, sessions)
         if problem := await engine.timeline.snapshots.why_none():
             engine.problems.append(f"{problem}: agents work in it, and checkpoints hold no files")
+        engine.runs.recover()
         engine.recovered = sessions.recover()
         engine.problems += await engine._adoption().recover()
         return engine
@@ -156,6 +160,8 @@ class Engine:
         session = self.reader.find(session_id)
         if session == PILOT:
             return await self.say(message, confirm=confirm)
+        if self.sessions.get_session(session).view.role == RUN:
+            raise UsageError("a run takes no messages: talk to the sessions of its stages")
         if steer:
             return (await self.sessions.steer(session, message)).to_json()
         await self._settle(confirm)
@@ -169,6 +175,9 @@ class Engine:
         view = self.sessions.get_session(session_id).view
         if view.status not in (SessionStatus.INTERRUPTED, SessionStatus.FAILED):
             raise UsageError(f"{view.id} is {view.status.value}: there is no interrupted turn to go on with")
+        if view.role == RUN:
+            await self.resume_run(view.id)
+            return self.sessions.get_session(view.id).to_json()
         return await self.converse(view.id, self.going_on(view.id))
 
     def going_on(self, session: str) -> str:
@@ -287,22 +296,31 @@ class Engine:
                 note = e.Notice("warning", f"{taken.label} lacks files that could not be captured: {problem}")
                 await self.store.commit(e.Record(note, turn.session, turn.branch, turn.number))
 
-    # -- workflows ----------------------------------------------------------------------
+    # -- runs ---------------------------------------------------------------------------
 
-    async def workflow(self, file: str, *, inputs: Json, resume: str | None = None) -> Json:
-        from zwarm_tui.workflow.execution import WorkflowRun  # few runs need it, and it is slow to import
-        from zwarm_tui.workflow.files import find_workflow, load_workflow
+    async def start_run(
+        self, kind: str, name: str, inputs: Json, *, resume: str | None = None, attended: bool = True
+    ) -> Json:
+        if kind != "workflow":
+            raise UsageError(f"a run is one of a workflow, not of a '{kind}'")
+        await self.timeline.settle()
+        if resume is not None:
+            return {"run_id": await self.runs.resume(resume, name, inputs, attended=attended)}
+        return {"run_id": await self.runs.start(name, inputs, attended=attended)}
 
-        loaded = load_workflow(find_workflow(file, self.project))
-        run = WorkflowRun(loaded, self.sessions, project=self.project, inputs=inputs, resume=resume)
-        error = None
-        try:
-            await run.execute()
-        except UsageError:
-            raise
-        except Exception as failure:  # whatever the person's file raises is the run's end, not ours
-            error = str(failure) or type(failure).__name__
-        return {"run_id": run.id, "error": error}
+    async def cancel_run(self, run_id: str) -> Json:
+        return await self.interrupt(run_id)
+
+    async def resume_run(self, run_id: str) -> Json:
+        await self.timeline.settle()
+        return {"run_id": await self.runs.resume(run_id)}
+
+    async def retry_stage(self, run_id: str, stage: str) -> Json:
+        await self.timeline.settle()
+        return {"run_id": await self.runs.resume(run_id, forget=[stage])}
+
+    async def retry_from(self, run_id: str, stage: str) -> Json:
+        return await self.runs.retry_from(run_id, stage)
 
     # -- the engine itself ------------------------------------------------------------
 

@@ -25,6 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / ".zwarm" / "config.toml").write_text('executor = "demo"\n')
     monkeypatch.chdir(folder)
     monkeypatch.setenv("ZWARM_CONFIG_DIR", str(tmp_path / "no config"))
+    monkeypatch.setenv("ZWARM_HOST", "never")
     return folder
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zwarm_tui.cli import words
+from zwarm_tui.cli.attend import at_terminal, see_through
 from zwarm_tui.cli.call import SETTINGS, Call, json_option, note, project_option, verb
 from zwarm_tui.cli.plain import one_line, plain
 from zwarm_tui.cli.table import Column, table
 from zwarm_tui.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from zwarm_tui.workflow.context import Human
     from zwarm_tui.workflow.files import Workflow
     from zwarm_tui.workflow.runs import RunView
 
@@ -64,73 +63,40 @@ async def _run(
     call: Call, loaded: Workflow, inputs: dict[str, str], resume: str | None
 ) -> tuple[RunView, float | None]:
     from zwarm_tui.config.settings import load
-    from zwarm_tui.engine import Engine
-    from zwarm_tui.host.place import standing
-    from zwarm_tui.workflow.errors import InputError
-    from zwarm_tui.workflow.execution import WorkflowRun
+    from zwarm_tui.host.client import hosted
+    from zwarm_tui.host.connect import connect
     from zwarm_tui.workflow.inputs import resolve
-    from zwarm_tui.workflow.runs import cost_of
+    from zwarm_tui.workflow.runs import cost_of, find_run
 
     if resume is None:
         resolve(loaded.inputs, inputs)  # before any agent's program is so much as looked for
-    if standing(call.project) is not None:
-        return await _in_host(call, loaded, inputs, resume)
     found = load(call.project)
     for problem in found.problems:
         note(str(problem))
-    async with await Engine.open(call.project, found.settings) as engine:
-        for trouble in engine.problems:
-            note(trouble)
-        going = WorkflowRun(
-            loaded, engine.sessions, project=call.project, inputs=inputs, resume=resume, human=_human()
-        )
-        note(f"run {going.id} of {loaded.name}")
-        try:
-            await going.execute()
-        except asyncio.CancelledError:
-            note(f"interrupted; zwarm-tui workflow run {loaded.path} --resume {going.id} goes on with it")
-            raise
-        except InputError:
-            raise
-        except Exception as error:
-            note(f"zwarm-tui: {str(error) or type(error).__name__}")
-        return going.view, cost_of(engine.reader, going.view)
-
-
-async def _in_host(
-    call: Call, loaded: Workflow, inputs: dict[str, str], resume: str | None
-) -> tuple[RunView, float | None]:
-    """The project's host runs it, with the agents that it owns; it goes on there when
-    this command is ended."""
-    from zwarm_tui.host.connect import connect_host
-    from zwarm_tui.workflow.runs import cost_of, find_run
-
-    note(f"{loaded.name} runs in the project's host")
-    client = await connect_host(call.project, start=False)
+    client = await connect(call.project, found.settings)
+    stays = (remote := hosted(client)) is not None
+    for difference in remote.differences if remote is not None else ():
+        note(difference)
     try:
-        done = await client.workflow(str(loaded.path), inputs=inputs, resume=resume)
-    except asyncio.CancelledError:
-        note("it goes on in the host; zwarm-tui workflow status says how it stands")
-        raise
+        begun = await client.start_run(
+            "workflow", str(loaded.path), inputs, resume=resume, attended=stays or at_terminal()
+        )
+        run = begun["run_id"]
+        note(f"run {run} of {loaded.name}")
+        try:
+            await see_through(call, client, run)
+        except asyncio.CancelledError:
+            goes_on = "it goes on in the host; zwarm-tui workflow status says how it stands"
+            note(goes_on if stays else f"interrupted; zwarm-tui workflow run {loaded.path} --resume {run}")
+            raise
     finally:
         await client.aclose()
-    if done["error"]:
-        note(f"zwarm-tui: {done['error']}")
     reader = call.reader()
-    assert reader is not None, "the host has written the log"
-    view = find_run(reader, done["run_id"])
+    assert reader is not None, "the run has been written into the log"
+    view = find_run(reader, run)
+    if view.why:
+        note(f"zwarm-tui: {view.why}")
     return view, cost_of(reader, view)
-
-
-def _human() -> Human | None:
-    """The person at the terminal, where there is one."""
-    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
-        return None
-
-    async def ask(question: str) -> str:
-        return str(await asyncio.to_thread(click.prompt, plain(question), err=True))
-
-    return ask
 
 
 @verb

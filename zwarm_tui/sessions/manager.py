@@ -22,7 +22,7 @@ from zwarm_tui.executors.registry import NAMES, create
 from zwarm_tui.sessions.binding import Binder
 from zwarm_tui.sessions.budget import Budgets
 from zwarm_tui.sessions.recovery import endings, held_by_budget
-from zwarm_tui.sessions.roles import Role
+from zwarm_tui.sessions.roles import RUN, Role
 from zwarm_tui.sessions.runner import TurnHook, TurnRunner
 from zwarm_tui.sessions.session import ExecutorSession
 from zwarm_tui.sessions.turn import Turn
@@ -248,6 +248,12 @@ class CodexSessionManager:
         if view is None or (view.executor, view.model) != (executor, model):
             self._create(role, role, executor, model, working_dir, {}, role=role)
             await self.store.commit()
+
+    async def begin_run(self, session: str, task: str, *, executor: str, working_dir: Path) -> None:
+        """Make the session of a run, and queue its turn."""
+        self._check_start()
+        self._create(session, task, executor, None, working_dir, {}, role=RUN)
+        await self._runner.queue(Turn(session, self.branch, 1, task, "person", self.executor(executor)))
 
     # -- stopping ---------------------------------------------------------------------
 

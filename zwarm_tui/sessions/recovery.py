@@ -13,6 +13,7 @@ from zwarm_tui.core.attention import Reason
 from zwarm_tui.core.model import SessionStatus, TurnView
 from zwarm_tui.executors.base import ExecutorSettings
 from zwarm_tui.executors.codex import rollout
+from zwarm_tui.sessions.roles import RUN
 from zwarm_tui.store.reader import Reader
 
 _SLACK = 60.0
@@ -51,9 +52,10 @@ def _end(turn: TurnView) -> list[e.Event]:
 
 def _costs(reader: Reader, turn: TurnView, rollouts: list[rollout.Rollout]) -> list[e.Event]:
     """What the log lacks of the turn's costs."""
-    if turn.status is SessionStatus.PENDING:
-        return []
     path = reader.path(turn.branch)
+    of = reader.session(turn.session, path)
+    if turn.status is SessionStatus.PENDING or (of is not None and of.role == RUN):
+        return []
     known = {t.native_turn for t in reader.turns(turn.session, path) if t.native_turn}
     told = rollout.spent(rollouts, turn.thread, turn.native_turn, known) if turn.thread else None
     if told is None:

@@ -23,6 +23,8 @@ class Role:
     queued: bool = True
     """Its turns take a slot of `max_concurrent`. The pilot's don't: it waits for
     sessions that do."""
+    watched: bool = True
+    """Silence of its turns means something. A run's doesn't: its agents are watched."""
 
     @property
     def toolset(self) -> str | None:
@@ -34,3 +36,7 @@ class Role:
 
 
 EXECUTOR = Role()
+RUN = "run"
+"""The role of runs of workflows and commands: sessions with turns of their own, which
+spend nothing themselves."""
+RUNS = Role(queued=False, watched=False)

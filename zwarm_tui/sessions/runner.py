@@ -19,7 +19,7 @@ from zwarm_tui.core.model import SessionView
 from zwarm_tui.executors.base import ThreadSpec
 from zwarm_tui.sessions.binding import Binder
 from zwarm_tui.sessions.budget import Budgets, Hold
-from zwarm_tui.sessions.roles import EXECUTOR, Role
+from zwarm_tui.sessions.roles import EXECUTOR, RUN, RUNS, Role
 from zwarm_tui.sessions.turn import ThreadSink, Turn, first_line
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
@@ -45,7 +45,7 @@ class TurnRunner:
     ) -> None:
         self.store, self.reader = store, reader
         self.idle_timeout, self.budgets = idle_timeout, budgets
-        self.roles: dict[str, Role] = {"executor": EXECUTOR}
+        self.roles: dict[str, Role] = {"executor": EXECUTOR, RUN: RUNS}
         self.turns: dict[tuple[str, int], Turn] = {}
         self.live: set[str] = set()
         """Threads that this process has live."""
@@ -135,6 +135,7 @@ class TurnRunner:
                 return refused
             view = self.view(turn.session, turn.branch)
             role = self.roles[view.role]
+            turn.watched = role.watched
             async with self._slot(role):
                 if not (reached := await self._beyond(turn)):
                     turn.running = True
@@ -345,7 +346,8 @@ class TurnRunner:
         while True:
             await asyncio.sleep(tick)
             now = time.monotonic()
-            for turn in [t for t in self.turns.values() if t.thread and not t.stop and not t.waiting]:
+            listened_to = [t for t in self.turns.values() if t.thread and t.watched and not t.stop]
+            for turn in (t for t in listened_to if not t.waiting):
                 silent = now - turn.heard
                 if silent >= self.idle_timeout / 2 and not turn.flagged:
                     turn.flagged = True

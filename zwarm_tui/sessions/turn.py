@@ -36,6 +36,8 @@ class Turn:
     """The status it shall end with, once someone decided to stop it."""
     why: str | None = None
     flagged: bool = False
+    watched: bool = True
+    """Its silence is flagged, and ends it at last."""
     patient: bool = False
     """Its caller decides how long it may be silent, not the manager's idle_timeout."""
     heard: float = field(default_factory=time.monotonic)

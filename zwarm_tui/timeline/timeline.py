@@ -63,12 +63,14 @@ class Timeline:
 
     # -- recording ------------------------------------------------------------------
 
-    async def record(self, description: str, *, branch: int | None = None) -> Checkpoint:
+    async def record(
+        self, description: str, *, branch: int | None = None, metadata: Json | None = None
+    ) -> Checkpoint:
         """Take a checkpoint at the tip of a branch (the current one by default)."""
         async with self._lock:
-            return await self._record(description, branch or self._reader.position().branch)
+            return await self._record(description, branch or self._reader.position().branch, metadata)
 
-    async def _record(self, description: str, branch: int) -> Checkpoint:
+    async def _record(self, description: str, branch: int, metadata: Json | None = None) -> Checkpoint:
         parent, since = self._last(branch)
         # What ends while the files are captured is of the next checkpoint.
         log = self._reader.last_seq()
@@ -85,7 +87,9 @@ class Timeline:
         }
         here = self.tree.current()
         self.tree.goto(parent)
-        taken = self.tree.record(description, state, {"branch": branch, "files": summary(files)})
+        taken = self.tree.record(
+            description, state, {**(metadata or {}), "branch": branch, "files": summary(files)}
+        )
         if branch != self._reader.position().branch and here is not None:
             self.tree.goto(here.checkpoint_id)  # a branch that was left, and still grows
         event = e.CheckpointTaken(
@@ -106,7 +110,7 @@ class Timeline:
 
     def _trees(self, branch: int) -> list[Tree]:
         """The work trees of a branch that its next checkpoint has to look at."""
-        busy = any(t.running for t in self._sessions.running(branch))
+        busy = any(t.running and t.watched for t in self._sessions.running(branch))  # a run writes nothing
         return [Tree(ROOT, self.project, busy)]
 
     def _files_of(self, checkpoint: int) -> Json | None:

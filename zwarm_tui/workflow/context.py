@@ -33,6 +33,8 @@ Backend = tuple[str, str] | str
 """(provider, model), or "provider:model"; without a model it is the provider's own."""
 Human = Callable[[str], Awaitable[str]]
 """How a question reaches the person."""
+Point = Callable[[str], Awaitable[None]]
+"""Called with the name of each stage that has completed, before anything follows it."""
 
 
 class StageHandle(Generic[T]):
@@ -81,6 +83,7 @@ class RunState:
     begun: dict[str, Coroutine[Any, Any, Any]]
     said: list[str]
     """Texts of agents and people, which prompts may quote."""
+    point: Point | None = None
 
 
 class Context:
@@ -270,6 +273,8 @@ async def _run_stage(
         raise
     handle.complete(result, run.journal.view.stages[name].digest)
     run.said += _texts(result)
+    if run.point is not None:
+        await run.point(name)
     return handle
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import Mapping
+import secrets
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import UsageError
 from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.store.reader import Reader
 from zwarm_tui.workflow import graph
-from zwarm_tui.workflow.context import Human, RunState, WorkflowContext
+from zwarm_tui.workflow.context import Human, Point, RunState, WorkflowContext
 from zwarm_tui.workflow.errors import PipelineError, UnawaitedStageError
 from zwarm_tui.workflow.files import Workflow
 from zwarm_tui.workflow.inputs import resolve
-from zwarm_tui.workflow.runs import RunView, find_run
+from zwarm_tui.workflow.runs import RunView, StageView, find_run
 from zwarm_tui.workflow.stages import Journal, StageRunner, as_json
 from zwarm_tui.workflow.transcripts import Transcripts
 
@@ -26,9 +28,11 @@ class WorkflowRun:
     """One run of a workflow by the agents of `sessions`. Raises `InputError` before
     anything has started.
 
-    `resume` is the id of an earlier run that did not complete: its stages' results
-    stand where nothing that they depend on has changed. `human` is how stages ask the
-    person; `attended` says that somebody sees to what agents ask.
+    `resume` is the id of an earlier run that did not complete, or of which the stages
+    `forget` shall run again: its stages' results stand where nothing that they depend on
+    has changed. `origin` is a run whose results a new one begins with, `forget` left out.
+    `human` is how stages ask the person; `attended` says that somebody sees to what
+    agents ask.
     """
 
     def __init__(
@@ -38,16 +42,23 @@ class WorkflowRun:
         *,
         project: Path,
         inputs: Mapping[str, Any] | None = None,
+        id: str | None = None,
         resume: str | None = None,
+        forget: Collection[str] = (),
+        origin: RunView | None = None,
         human: Human | None = None,
         attended: bool = False,
+        point: Point | None = None,
     ) -> None:
         self.workflow = workflow
         self._sessions = sessions
-        earlier = None if resume is None else _resumable(sessions, workflow, resume)
-        given = {**(earlier.inputs if earlier else {}), **(inputs or {})}
-        self._journal = Journal(earlier, sessions.store, sessions.branch)
-        self._resumed = earlier is not None
+        earlier = None if resume is None else _resumable(sessions, workflow, resume, bool(forget))
+        before = earlier or origin
+        given = {**(before.inputs if before else {}), **(inputs or {})}
+        view = earlier or RunView(id or secrets.token_hex(4))
+        self._journal = Journal(view, sessions.store, sessions.branch)
+        self._resumed, self._forgotten, self._origin = earlier is not None, tuple(forget), origin
+        finished = {n: s for n, s in results(sessions.reader, before).items() if n not in forget}
         self._state = RunState(
             journal=self._journal,
             sessions=sessions,
@@ -56,13 +67,14 @@ class WorkflowRun:
             transcripts=Transcripts(
                 sessions.state_dir / "runs" / self._journal.run, sessions.reader, sessions.branch
             ),
-            finished=dict(earlier.finished) if earlier else {},
+            finished=finished,
             human=human,
             attended=attended,
             runner=StageRunner(self._journal),
             handles={},
             begun={},
             said=[],
+            point=point,
         )
         self._state.said += self._state.inputs.values()
 
@@ -85,6 +97,8 @@ class WorkflowRun:
             inputs=self._state.inputs,
             pid=os.getpid(),
             resumed=self._resumed,
+            forgotten=self._forgotten,
+            origin=self._origin.id if self._origin else None,
         )
         # The whole run stays on its branch, wherever the person goes meanwhile.
         with self._sessions.on_branch(self._journal.branch):
@@ -155,12 +169,20 @@ class WorkflowRun:
         await self._journal.record(e.RunEnded(run=self.id, status=status, result=result, error=error))
 
 
-def _resumable(sessions: CodexSessionManager, workflow: Workflow, run: str) -> RunView:
+def results(reader: Reader, run: RunView | None) -> dict[str, StageView]:
+    """What a run completed, with what it began with."""
+    if run is None:
+        return {}
+    begun_with = results(reader, find_run(reader, run.origin)) if run.origin else {}
+    return {n: s for n, s in begun_with.items() if n not in run.forgotten} | run.finished
+
+
+def _resumable(sessions: CodexSessionManager, workflow: Workflow, run: str, again: bool) -> RunView:
     found = find_run(sessions.reader, run)
     if found.name != workflow.name:
         raise UsageError(f"run {found.id} is one of '{found.name}', not of '{workflow.name}'")
     if found.status in ("in_progress", "needs_review"):
         raise UsageError(f"run {found.id} still runs")
-    if found.ended == "completed" and found.status == "completed":
+    if found.ended == "completed" and found.status == "completed" and not again:
         raise UsageError(f"run {found.id} has completed: begin a new one")
     return found

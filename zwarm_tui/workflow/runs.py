@@ -117,6 +117,9 @@ class RunView:
     stages: dict[str, StageView] = field(default_factory=dict)
     finished: dict[str, StageView] = field(default_factory=dict)
     """The last completed attempt at each stage, also of before a resume."""
+    origin: str | None = None
+    """The run whose results this one began with, but for those of stages `forgotten`."""
+    forgotten: frozenset[str] = frozenset()
     ended: str | None = None
     """Its end's status: completed, failed or interrupted; None while it has none."""
     result: Any = None
@@ -162,6 +165,14 @@ class RunView:
             return f"stage '{failed[0].name}': {failed[0].error}"
         return f"its process ({self.pid}) died while it ran: it can be resumed"
 
+    def after(self, stage: str) -> set[str]:
+        """The stages that follow one in the graph, or are within it; with itself."""
+        found = {stage}
+        for s in self.stages.values():  # in the order in which they began: parents come first
+            if found.intersection(s.parents) or s.within in found:
+                found.add(s.name)
+        return found
+
     def apply(self, event: e.Event, time: float) -> None:
         """Fold one of this run's events in."""
         self.heard_at = time
@@ -172,6 +183,10 @@ class RunView:
             self.started_at = self.started_at or time
             self.ended = self.result = self.error = self.ended_at = None
             self.stages = {}
+            self.origin = event.origin or self.origin
+            self.forgotten |= set(event.forgotten)
+            for forgotten in event.forgotten:
+                self.finished.pop(forgotten, None)
         elif isinstance(event, e.StageStarted):
             before = self.stages.get(event.stage)
             self.stages[event.stage] = StageView(

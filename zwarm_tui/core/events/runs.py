@@ -14,7 +14,9 @@ class RunStarted(Event):
     """A run begins, or (`resumed`) goes on in another process. `source` is its file; a
     run made by a program has none and, with `open_ended`, no end of its own. `pid` is
     the process that runs it. `flavour`: workflow or command; `artifacts` is the folder of
-    what a command's run writes (its logs/ hold each step's output while it comes)."""
+    what a command's run writes (its logs/ hold each step's output while it comes). What
+    stages `forgotten` came to does not count any more; `origin` is the run whose results
+    this one began with."""
 
     kind: ClassVar[str] = "run.started"
     run: str
@@ -26,6 +28,8 @@ class RunStarted(Event):
     open_ended: bool = False
     flavour: str = "workflow"
     artifacts: str = ""
+    forgotten: tuple[str, ...] = ()
+    origin: str | None = None
 
 
 @value(kw_only=True)
