@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +20,7 @@ from zwarm_tui.core.errors import UsageError, ZwarmError
 from zwarm_tui.core.model import SessionStatus, SessionView
 from zwarm_tui.executors.base import Decision, Executor, ExecutorSettings
 from zwarm_tui.pilot.brain import choose
+from zwarm_tui.pilot.desk import left_open
 from zwarm_tui.pilot.pilot import PILOT, Pilot
 from zwarm_tui.runs import Runs
 from zwarm_tui.sessions import CodexSessionManager
@@ -78,12 +80,15 @@ class Engine:
         executor: Executor | None = None,
         simulated: bool = False,
         purpose: str = "engine",
+        clear: Callable[[list[str]], Awaitable[None]] | None = None,
     ) -> Engine:
         """Take the project's lock, open its log, and mark what a dead engine left
         running as interrupted. `LockedError` where another engine runs.
 
         `executor` stands in as the default one (tests, demos); `simulated` labels
-        all costs as not really spent; `purpose` stands in the lock.
+        all costs as not really spent; `purpose` stands in the lock; `clear` ends the
+        processes that a dead engine left, and gets its unfinished sessions' ids. What
+        these cost is read only after that: until they end, agents go on recording it.
         """
         settings = settings or Settings()
         state = state_dir(project)
@@ -111,8 +116,12 @@ class Engine:
         engine = cls(project, settings, lock, store, sessions)
         if problem := await engine.timeline.snapshots.why_none():
             engine.problems.append(f"{problem}: agents work in it, and checkpoints hold no files")
+        if clear is not None:
+            await clear(sorted({turn.session for turn in engine.reader.unfinished()}))
         engine.runs.recover()
         engine.recovered = sessions.recover()
+        for record in left_open(engine.reader):
+            store.append(record)
         engine.problems += await engine._adoption().recover()
         return engine
 
@@ -214,12 +223,18 @@ class Engine:
         waiting = self.reader.request(request)
         if waiting is not None and waiting.session == PILOT:
             await self.pilot()  # a turn that a budget held before this engine needs its brain
-        await self.sessions.decide(request, cast("Decision", decision), message)
+        if self._outside is not None and self._outside.desk.holds(request):
+            await self._outside.desk.decide(request, decision, message)
+        else:
+            await self.sessions.decide(request, cast("Decision", decision), message)
         return {"request": request, "decision": decision}
 
     async def answer(self, request: str, text: str) -> Json:
         request = self._request(request)
-        await self.sessions.answer(request, text)
+        if self._outside is not None and self._outside.desk.holds(request):
+            await self._outside.desk.answer(request, text)
+        else:
+            await self.sessions.answer(request, text)
         return {"request": request, "answer": text}
 
     def _request(self, wanted: str) -> str:

@@ -19,6 +19,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.host.conftest import Stage, eventually
 from tests.host.test_recovery import server
 from zwarm_tui.core import events as e
+from zwarm_tui.core.model import Block, RequestView
 from zwarm_tui.demo.model_server import ModelServer
 from zwarm_tui.executors.codex.find import locate
 from zwarm_tui.tools.schema import TOOLS
@@ -43,7 +44,10 @@ async def call(session: ClientSession, name: str, **arguments: Any) -> tuple[Any
     """What the tool said, and whether it was an error."""
     result: Any = await session.call_tool(name, arguments)
     (content,) = result.content
-    return json.loads(content.text), result.is_error
+    try:
+        return json.loads(content.text), result.is_error
+    except ValueError:  # a sentence of the bridge's own
+        return content.text, result.is_error
 
 
 def calls(stage: Stage, branch: str = "main") -> list[tuple[str, bool]]:
@@ -79,7 +83,6 @@ async def test_errors_are_results(stage: Stage) -> None:
             ("check_session", {"session_id": "nobody"}, "no session"),
             ("delegate", {}, "task is missing"),
             ("sleep", {"seconds": -1}, "0 to 300"),
-            ("chat", {"message": "Which?", "wait_for_user_input": True}, "no turn of the pilot"),
             ("no_such_tool", {}, "no tool"),
         ):
             result, failed = await call(session, name, **arguments)
@@ -116,6 +119,81 @@ async def test_it_acts_for_the_pilots_thread(stage: Stage) -> None:
             assert (await asking)[0]["user_input"] == "The second"
         await client.interrupt("pilot")
     assert ("chat", True) in calls(stage)
+
+
+def waiting(stage: Stage) -> list[str]:
+    """What the pilot's person is asked."""
+    return [getattr(request.event, "text", "") for request in requests(stage)]
+
+
+async def test_it_asks_the_person_while_no_turn_of_the_pilot_runs(stage: Stage) -> None:
+    own = Path(os.environ["ZWARM_CONFIG_DIR"])
+    own.mkdir()
+    (own / "config.toml").write_text('[pilot]\nbash = "ask"\n')
+    async with bridge(stage) as session:
+        first = asyncio.create_task(call(session, "chat", message="Which?", wait_for_user_input=True))
+        await eventually(lambda: waiting(stage) == ["Which?"])
+        second = asyncio.create_task(call(session, "bash", command="echo hello"))
+        await eventually(lambda: waiting(stage) == ["Which?", "echo hello"])
+        (pilot,) = await asyncio.to_thread(stage.json, "ls", "--needs-attention")
+        assert (pilot["id"], pilot["attention_reason"]) == ("pilot", "approval")
+        question, approval = (r.id for r in requests(stage))
+        refused = await asyncio.to_thread(stage.zwarm, "answer", approval, "yes")
+        assert "is an approval" in refused.stderr
+        await asyncio.to_thread(stage.json, "answer", question, "The second")
+        assert await first == ({"delivered": True, "user_input": "The second"}, False)
+        assert (await asyncio.to_thread(stage.json, "ls", "--needs-attention")) != [], "one is still open"
+        await asyncio.to_thread(stage.json, "approve", approval)
+        assert (await second)[0]["stdout"] == "hello\n"
+        third = asyncio.create_task(call(session, "bash", command="echo no"))
+        await eventually(lambda: waiting(stage) == ["echo no"])
+        await asyncio.to_thread(stage.json, "approve", "pilot", "--deny")
+        assert "declined" in (await third)[0]["error"]
+        assert await asyncio.to_thread(stage.json, "ls", "--needs-attention") == []
+
+
+async def test_what_it_asks_ends_when_its_client_leaves(stage: Stage) -> None:
+    async with bridge(stage) as session:
+        asking = asyncio.create_task(call(session, "chat", message="Which?", wait_for_user_input=True))
+        await eventually(lambda: waiting(stage) == ["Which?"])
+        asking.cancel()
+    await eventually(lambda: waiting(stage) == [], "nobody waits for that answer")
+    await eventually(lambda: calls(stage) == [("chat", False)])
+    assert await asyncio.to_thread(stage.json, "ls", "--needs-attention") == []
+
+
+async def test_a_call_that_a_killed_host_was_at_is_closed(stage: Stage) -> None:
+    async with bridge(stage) as session:
+        asking = asyncio.create_task(call(session, "chat", message="Which?", wait_for_user_input=True))
+        sleeping = asyncio.create_task(call(session, "sleep", seconds=300))
+        await eventually(lambda: waiting(stage) == ["Which?"])
+        await eventually(lambda: len(blocks(stage)) == 3)
+        await asyncio.to_thread(stage.kill)
+        for cut in (asking, sleeping):
+            said, failed = await cut
+            assert failed
+            assert "ended before it answered" in said
+        # The bridge has the host started again.
+        await eventually(lambda: calls(stage) == [("chat", False), ("sleep", False)])
+        await eventually(lambda: waiting(stage) == [])
+        assert all(
+            "stopped before this was done" in b.event.result for b in blocks(stage) if b.event.kind == "tool"
+        )
+        assert (await call(session, "list_sessions"))[0]["count"] == 0, "the bridge found the next host"
+
+
+def requests(stage: Stage) -> list[RequestView]:
+    reader = stage.reader()
+    found = reader.requests("pilot")
+    reader.close()
+    return found
+
+
+def blocks(stage: Stage) -> list[Block]:
+    reader = stage.reader()
+    found = reader.blocks("pilot")
+    reader.close()
+    return found
 
 
 def test_without_the_extra_it_says_what_to_install(stage: Stage) -> None:

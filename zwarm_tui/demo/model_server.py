@@ -42,6 +42,7 @@ class Request:
     items as they were sent; `messages` its user messages alone, without what codex adds;
     `tools` the names offered; `started` and `finished` are seconds since the epoch.
     `usage` is what the response claimed; `delivered`, whether it went out whole.
+    `response` is the response's id.
     `outcome`: running, completed, failed, dropped (by script) or cut off (by the client)."""
 
     number: int
@@ -54,6 +55,7 @@ class Request:
     finished: float | None = None
     usage: Tokens | None = None
     delivered: bool = False
+    response: str = ""
     outcome: str = "running"
     said: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -191,7 +193,8 @@ class ModelServer:
         assert response.tokens is not None
         # A thread may outlive a server: an id must not come again in it.
         name = f"{(request.thread or '')[-6:]}{len(request.input)}x{request.number}"
-        answer = Answer(f"resp_{name}", request.model, tools)
+        request.response = f"resp_{name}"
+        answer = Answer(request.response, request.model, tools)
         await start_stream(writer)
         await sse(writer, answer.created())
         for action in response.actions:

@@ -219,6 +219,12 @@ async def marked(marks: Mapping[str, str]) -> list[Identity]:
     return await asyncio.to_thread(_marked, dict(marks))
 
 
+async def let_end(marks: Mapping[str, str], argument: str, *, patience: float) -> bool:
+    """Wait for programs that carry one of these marks, and have this argument, to end by
+    themselves: they are about to. False where some still run after `patience` seconds."""
+    return await asyncio.to_thread(_let_end, dict(marks), argument, patience)
+
+
 async def sweep(
     marks: Mapping[str, str],
     also: Iterable[Identity] = (),
@@ -244,6 +250,17 @@ def _descendants(pid: int) -> list[Identity]:
 
 def _marked(marks: dict[str, str]) -> list[Identity]:
     return [Identity(p.pid, p.create_time()) for p in _find(marks, ())]
+
+
+def _let_end(marks: dict[str, str], argument: str, patience: float) -> bool:
+    import psutil
+
+    waited_for = []
+    for process in _find(marks, ()):
+        with contextlib.suppress(psutil.Error):
+            if argument in process.cmdline():
+                waited_for.append(process)
+    return not _wait_gone(waited_for, patience)
 
 
 def _sweep(marks: dict[str, str], also: tuple[Identity, ...], helpers: Collection[str], grace: float) -> int:

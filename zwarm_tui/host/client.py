@@ -63,6 +63,9 @@ class Connection:
         self._writer.write(line)
         try:
             return await answer
+        except asyncio.CancelledError:
+            self._writer.write(rpc.encode({"jsonrpc": "2.0", "method": "cancel", "params": {"id": number}}))
+            raise
         finally:
             self._waiting.pop(number, None)
 

@@ -18,7 +18,7 @@ from zwarm_tui import __version__
 from zwarm_tui.config.paths import project_id, state_dir
 from zwarm_tui.config.settings import load
 from zwarm_tui.engine import Engine
-from zwarm_tui.executors.process import SESSION_MARK, become_subreaper, sweep
+from zwarm_tui.executors.process import SESSION_MARK, become_subreaper, let_end, sweep
 from zwarm_tui.host import leave, place
 from zwarm_tui.host.server import HostServer
 
@@ -28,6 +28,9 @@ PROJECT_MARK = "ZWARM_PROJECT"
 """In the environment of all that a host starts: the project's id."""
 REST = 60.0
 """Seconds without a turn after which agents' processes are ended; a turn starts them again."""
+FAREWELL = 3.0
+"""Seconds that an orphaned codex gets to end by itself. It does so in 0.1 s, since its
+host hung up, and first writes down all responses that had arrived: what they cost is known."""
 SETTLED = 60.0
 """A host that lives for so many seconds did not crash at its start."""
 
@@ -41,23 +44,24 @@ async def run(project: Path, ready: Callable[[], None], *, starts: list[float]) 
     os.environ[PROJECT_MARK] = project_id(project)
     become_subreaper()
     loaded = load(project)
-    engine = await Engine.open(project, loaded.settings, purpose="host")
+    engine = await Engine.open(project, loaded.settings, purpose="host", clear=end_leftovers)
     engine.problems += [str(problem) for problem in loaded.problems]
     try:
         (state_dir(project) / "lock").chmod(0o600)
-        await end_leftovers(engine)
         await _serve(engine, ready, starts, idle=loaded.settings.host.idle)
     finally:
         await engine.aclose()
     log.info("ended")
 
 
-async def end_leftovers(engine: Engine) -> None:
+async def end_leftovers(sessions: list[str]) -> None:
     """End what a dead host's agents left running. Whatever carries the project's mark is
-    such: only who holds its lock, as we do, starts agents."""
-    marks = [{PROJECT_MARK: os.environ[PROJECT_MARK]}]
+    such: only who holds its lock, as we do, starts agents. `sessions` had a turn."""
+    own = {PROJECT_MARK: os.environ[PROJECT_MARK]}
+    if not await let_end(own, "app-server", patience=FAREWELL):
+        log.warning("codex did not end when its host had died: it is ended now")
     # Where the user's codex gives its commands none of our environment, they have this.
-    marks += [{SESSION_MARK: session} for session in engine.recovered if session != "pilot"]
+    marks = [own, *({SESSION_MARK: session} for session in sessions if session != "pilot")]
     ended = sum([await sweep(mark) for mark in marks])
     if ended:
         log.warning("ended %d processes that a dead host had left", ended)

@@ -27,6 +27,8 @@ NEWS = 0.05
 GOOD_BYE = 1.0
 """Seconds in which clients have to take what is on its way to them."""
 STOPS = ("drain", "interrupt", "leave")
+FOR_ITS_CALLER = ("chat", "sleep", "bash")
+"""Tools that only wait for something on behalf of their caller: they end when it leaves."""
 
 
 class HostServer:
@@ -60,6 +62,9 @@ class HostServer:
         for peer in list(self.peers):
             peer.send({"jsonrpc": "2.0", "method": "bye", "params": {"reason": reason}})
             peer.hang_up()
+        waiting = [task for peer in self.peers for task in peer.let_go()]
+        if waiting:
+            await asyncio.wait(waiting, timeout=GOOD_BYE)
         if serving:
             _, slow = await asyncio.wait(serving, timeout=GOOD_BYE)
             for task in slow:
@@ -101,6 +106,7 @@ class HostServer:
             pass  # it was dropped, or died: what it asked for is seen through
         finally:
             self.peers.discard(peer)
+            peer.let_go()
             peer.hang_up()
 
     async def answer(self, peer: Peer, method: str, params: Json) -> Any:
@@ -121,6 +127,9 @@ class HostServer:
         if method == "subscribe":
             peer.subscribed = True
             return {"seq": self._seq}
+        if method == "cancel":
+            peer.let_go(params.get("id"))
+            return None
         verb = VERBS.get(method)
         if verb is None:
             raise rpc.Malformed(rpc.NO_METHOD, f"there is no method {method}")
@@ -163,6 +172,7 @@ class Peer:
         self.greeted = False
         self.subscribed = False
         self.differences: list[str] = []
+        self._patient: dict[Any, asyncio.Task[None]] = {}
 
     def take(self, line: bytes) -> None:
         """Begin what a line asks for."""
@@ -174,6 +184,16 @@ class Peer:
         task = asyncio.create_task(self._answer(method, params, number), name=method)
         self._server.at_work.add(task)
         task.add_done_callback(self._server.at_work.discard)
+        if method == "tool" and params.get("name") in FOR_ITS_CALLER:
+            self._patient[number] = task
+            task.add_done_callback(lambda _: self._patient.pop(number, None))
+
+    def let_go(self, number: Any = None) -> list[asyncio.Task[None]]:
+        """The client no longer waits for that call (None: for any): what it began ends."""
+        ending = [task for asked, task in self._patient.items() if number in (None, asked)]
+        for task in ending:
+            task.cancel()
+        return ending
 
     async def _answer(self, method: str, params: Json, number: Any) -> None:
         try:

@@ -12,7 +12,8 @@ from zwarm_tui.config.settings import Settings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ExecutorError, UsageError
 from zwarm_tui.executors.base import ExecutorSettings
-from zwarm_tui.pilot.pilot import PILOT, ScreenHuman
+from zwarm_tui.pilot.desk import CUT, OUTSIDE, Desk, write
+from zwarm_tui.pilot.pilot import PILOT
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.timeline import Timeline
 from zwarm_tui.tools.delegation import DelegationTools
@@ -29,10 +30,11 @@ class OutsideTools:
         self, sessions: CodexSessionManager, timeline: Timeline, settings: Settings, *, project: Path
     ) -> None:
         self._sessions, self._timeline, self._project = sessions, timeline, project
+        self.desk = Desk(sessions)
         tools = DelegationTools(
             sessions,
             working_dir=project,
-            human=_Human(sessions),
+            human=self.desk,
             bash=settings.pilot.bash,
             codex=_codex(settings),
         )
@@ -49,9 +51,9 @@ class OutsideTools:
                 await self._sessions.ensure_role_session(
                     PILOT, executor=executor, model=None, working_dir=self._project
                 )
-            item, began = f"outside-{secrets.token_hex(4)}", time.monotonic()
-            await self._show(here, e.ToolStarted(item, name, arguments))
-            text, ok = "", False
+            item, began = f"{OUTSIDE}{secrets.token_hex(4)}", time.monotonic()
+            await write(self._sessions, here, e.ToolStarted(item, name, arguments))
+            text, ok = CUT, False
             try:
                 text, ok = await self._handler(name, arguments)
             finally:
@@ -59,7 +61,7 @@ class OutsideTools:
                 done = e.ToolDone(
                     item=item, tool=name, arguments=arguments, result=text, ok=ok, seconds=seconds
                 )
-                await self._show(here, done)
+                await write(self._sessions, here, done)
             return text, ok
 
     async def _branch(self, tool: str, name: str | None, thread: str | None) -> int:
@@ -75,30 +77,6 @@ class OutsideTools:
                 raise UsageError(f"no turn runs on the pilot's thread '{thread}'")
             return of
         return await self._timeline.settle() if tool in _BEGIN else reader.position().branch
-
-    async def _show(self, branch: int, event: e.Event) -> None:
-        turns = self._sessions.reader.turns(PILOT, self._sessions.reader.path(branch))
-        turn = turns[-1].turn if turns else 0
-        await self._sessions.store.commit(e.Record(event, PILOT, branch, turn, time.time()))
-
-
-class _Human(ScreenHuman):
-    """Can be told at any time, and asked while a turn of the pilot runs."""
-
-    async def ask(self, question: str) -> str | None:
-        self._check()
-        return await super().ask(question)
-
-    async def allow(self, command: str, cwd: Path) -> bool:
-        self._check()
-        return await super().allow(command, cwd)
-
-    def _check(self) -> None:
-        branch = self._sessions.branch
-        if not any(t.session == PILOT and t.branch == branch and t.thread for t in self._sessions.running()):
-            raise UsageError(
-                "no turn of the pilot runs that could ask: ask your own person, or decide by yourself"
-            )
 
 
 def _codex(settings: Settings) -> Path | None:

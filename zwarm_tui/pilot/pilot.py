@@ -27,7 +27,7 @@ class ScreenHuman:
         """The tool call itself stands in the transcript: there is nothing to add."""
 
     async def ask(self, question: str) -> str | None:
-        return await self._sessions.ask(PILOT, e.QuestionAsked(_request(), question))
+        return await self._put(e.QuestionAsked(_request(), question))
 
     async def allow(self, command: str, cwd: Path) -> bool:
         request = e.ApprovalRequested(
@@ -38,7 +38,10 @@ class ScreenHuman:
             reason="the pilot wants to run this outside of a sandbox",
             choices=("accept", "decline"),
         )
-        return await self._sessions.ask(PILOT, request) == "accept"
+        return await self._put(request) == "accept"
+
+    async def _put(self, request: e.QuestionAsked | e.ApprovalRequested) -> str | None:
+        return await self._sessions.ask(PILOT, request)
 
 
 def _request() -> str:

@@ -222,7 +222,7 @@ class TurnRunner:
                 exit_code=ended.exit_code,
                 stderr=ended.stderr,
             )
-        closing: list[e.Event] = [_withdrawn(request, event) for request, event in turn.requests.items()]
+        closing: list[e.Event] = [withdrawn(request, event) for request, event in turn.requests.items()]
         turn.requests.clear()
         closing.append(ended)
         reason = {"completed": Reason.COMPLETED, "failed": Reason.FAILED}.get(ended.status)
@@ -380,7 +380,7 @@ class TurnRunner:
             await asyncio.wait(held)
 
 
-def _withdrawn(request: str, event: e.Event) -> e.Event:
+def withdrawn(request: str, event: e.Event) -> e.Event:
     """The end of a request whose turn ended first."""
     if isinstance(event, e.ApprovalRequested):
         return e.ApprovalResolved(

@@ -317,6 +317,16 @@ class Reader:
         )
         return [e.Record(e.load(k, d), "", b, t, time, q) for q, time, b, t, k, d in rows]
 
+    def started(self, session: str, item: str) -> list[e.Record]:
+        """Starts of a session's items, on any branch, that nothing followed, where the
+        items' names begin so; oldest first."""
+        rows = self._db.execute(
+            "SELECT e.seq, e.time, e.branch, e.turn, e.kind, e.data FROM items i JOIN events e ON e.seq = i.event_seq "
+            "WHERE i.session = ? AND substr(i.name, 1, ?) = ? AND e.kind LIKE '%.started' ORDER BY e.seq",
+            (session, len(item), item),
+        )
+        return [e.Record(e.load(k, d), session, b, t, time, q) for q, time, b, t, k, d in rows]
+
     def search(self, session: str, text: str, path: Path | None = None, *, limit: int = 500) -> list[int]:
         """`first_seq` of the blocks that hold a text, in any case, oldest first."""
         return search(self._db, session, self._path(path), text, limit)
