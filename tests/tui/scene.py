@@ -228,8 +228,10 @@ class Recorder:
     async def note(self, label: str, text: str) -> Json:
         return {"label": label, "note": text, **self._do("note", label, text)}
 
-    async def adopt(self, branch: str, *, mode: str = "apply", dry_run: bool = False) -> Json:
-        return {"adopted": branch, "mode": mode, **self._do("adopt", branch, mode, dry_run)}
+    async def adopt(
+        self, branch: str, *, mode: str = "apply", dry_run: bool = False, confirm: bool = False
+    ) -> Json:
+        return {"adopted": branch, "mode": mode, **self._do("adopt", branch, mode, dry_run, confirm)}
 
     async def rename_branch(self, old: str, new: str) -> Json:
         return self._do("rename_branch", old, new)

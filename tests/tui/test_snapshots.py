@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from tests.tui.journeys import travel
 from tests.tui.scene import Recorder, fill, held_by_budget, make_app
+from tests.tui.test_app import PREVIEW
 from zwarm_tui.config.settings import BudgetSettings, UiSettings
 from zwarm_tui.tui.app import ZwarmApp
 from zwarm_tui.tui.screens.compare import CompareScreen
@@ -43,6 +44,11 @@ def project(tmp_path: Path) -> Path:
 
 def app_in(project: Path, theme: str = "zwarm-dark", **settings: Any) -> ZwarmApp:
     return make_app(project, Recorder(), ui=UiSettings(theme=theme, animations=False), **settings)
+
+
+def app_and_engine(project: Path, theme: str = "zwarm-dark") -> tuple[ZwarmApp, Recorder]:
+    engine = Recorder()
+    return make_app(project, engine, ui=UiSettings(theme=theme, animations=False)), engine
 
 
 def after(*keys: str) -> Run:
@@ -188,3 +194,33 @@ def test_a_comparison(snap_compare: Compare, project: Path, size: str, theme: st
     travel(project)
     keys = differing(after("ctrl+t", "up", "c", *["up"] * 6, "c"))
     assert snap_compare(app_in(project, theme), terminal_size=SIZES[size], run_before=keys)
+
+
+@pytest.mark.parametrize("size", ["80x24", "120x36"])
+@pytest.mark.parametrize("theme", ["zwarm-dark", "zwarm-light"])
+def test_the_preview_of_a_jump(snap_compare: Compare, project: Path, size: str, theme: str) -> None:
+    """What differs, what can't be undone, what becomes of the sessions; what can be chosen."""
+    travel(project)
+    app, engine = app_and_engine(project, theme)
+    engine.replies["goto"] = PREVIEW | {"running": [{"id": "x", "task": "Add colours to the list"}]}
+    keys = after("ctrl+t", *["up"] * 6, "enter")
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=keys)
+
+
+def test_files_in_place(snap_compare: Compare, project: Path) -> None:
+    """The second question of a jump that changes the checkout."""
+    travel(project)
+    app, engine = app_and_engine(project)
+    kept = ["notes.txt", "scratch/try.py"]
+    engine.replies["goto"] = PREVIEW | {"files": PREVIEW["files"] | {"path": "/home/me/todo", "kept": kept}}
+    keys = after("ctrl+t", *["up"] * 6, "enter", "p")
+    assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=keys)
+
+
+@pytest.mark.parametrize("theme", ["zwarm-dark", "zwarm-light"])
+def test_adopting_a_branch(snap_compare: Compare, project: Path, theme: str) -> None:
+    """Three ways, each in a line."""
+    travel(project)
+    app, engine = app_and_engine(project, theme)
+    engine.replies["adopt"] = {"files": PREVIEW["files"]["changed"]}
+    assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=after("ctrl+t", "up", "A"))

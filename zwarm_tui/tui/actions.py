@@ -283,6 +283,16 @@ ACTIONS: tuple[Action, ...] = (
         seen=frozenset({"timeline"}),
     ),
     Action(
+        id="adopt",
+        title="Adopt the chosen branch",
+        help="Bring a branch's files into your checkout: as changes, a commit or a git branch (:adopt NAME).",
+        run="adopt_chosen",
+        keys="A",
+        where="timeline",
+        hint="adopt",
+        seen=frozenset({"timeline"}),
+    ),
+    Action(
         id="label-checkpoint",
         title="Name the chosen checkpoint",
         help="A name beside its label, to find it by and to jump to it (:label T3 NAME).",

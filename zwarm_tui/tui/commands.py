@@ -38,6 +38,7 @@ COMMANDS: tuple[Command, ...] = (
         "note", "T3 [TEXT]", "Note something at a checkpoint; nothing takes the note away.", "checkpoint"
     ),
     Command("compare", "T3 T7", "Compare two checkpoints or branches.", "places"),
+    Command("adopt", "NAME", "Bring a branch's files into your checkout.", "branch"),
     Command("fold", "", "Fold all of the timeline but the way to here, or unfold it."),
     Command("delegate", "TASK", "Start an agent on a task."),
     Command("open", "SESSION", "Open a session by its id, or the beginning of it.", "session"),

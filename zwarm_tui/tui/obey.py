@@ -24,7 +24,7 @@ def obey(app: ZwarmApp, screen: MainScreen, line: str) -> None:
 def _obey(app: ZwarmApp, screen: MainScreen, command: Parsed) -> None:
     verbs, argument = app.verbs, command.argument
     match command.name:
-        case "goto" | "branch" | "rename" | "checkpoint" | "label" | "note" | "compare":
+        case "goto" | "branch" | "rename" | "checkpoint" | "label" | "note" | "compare" | "adopt":
             _travel(app, command)
         case "fold":
             screen.action_fold_all()
@@ -75,6 +75,8 @@ def _travel(app: ZwarmApp, command: Parsed) -> None:
             if not rest.strip():
                 raise UsageError(":compare T3 T7: it takes two")
             do(travels.compare(first, rest.strip()))
+        case "adopt":
+            do(travels.adopt(argument))
 
 
 def _obey_about(app: ZwarmApp, name: str, session: str) -> None:

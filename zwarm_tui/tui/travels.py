@@ -35,7 +35,7 @@ class Travels:
             return
         arguments: Json = {}
         if not nothing_else(preview):
-            chosen = await self._app.push_screen_wait(GotoScreen(preview))
+            chosen = await self._app.push_screen_wait(GotoScreen(preview, self._app.size.height))
             if not chosen:
                 return
             if chosen == "in_place":
@@ -161,3 +161,26 @@ class Travels:
         from zwarm_tui.timeline.compare import compare
 
         self._app.push_screen(CompareScreen(await compare(reader, self._app.project, a, b)))
+
+    async def adopt(self, branch: str) -> None:
+        """Bring a branch's files into the checkout, in the way that the person chooses."""
+        from zwarm_tui.tui.screens.adopt import AdoptScreen, adopted_said
+
+        client = await self._app.link.client()
+        refused = ""
+        try:
+            plan = await client.adopt(branch, dry_run=True)
+        except UsageError as error:
+            refused = str(error)
+            try:  # what does not apply can be a git branch still, if it can be anything
+                plan = await client.adopt(branch, mode="branch", dry_run=True)
+            except UsageError:
+                raise error from None
+        mode = await self._app.push_screen_wait(AdoptScreen(branch, plan, refused, self._app.size.height))
+        if not mode:
+            return
+        done = await self._app.verbs.confirmed(
+            lambda confirm: client.adopt(branch, mode=mode, confirm=confirm)
+        )
+        if done is not None:
+            self._app.say(adopted_said(done), title=f"{line_of(branch)} is adopted", timeout=10)

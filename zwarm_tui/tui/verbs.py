@@ -59,7 +59,7 @@ class Verbs:
             return await client.converse(session, text, steer=running, confirm=confirm)
 
         try:
-            if await self._confirmed(say) is None:
+            if await self.confirmed(say) is None:
                 failed()
         except ZwarmError:
             failed()
@@ -67,12 +67,12 @@ class Verbs:
 
     async def delegate(self, task: str) -> None:
         client = await self._app.link.client()
-        made = await self._confirmed(lambda confirm: client.delegate(task, confirm=confirm))
+        made = await self.confirmed(lambda confirm: client.delegate(task, confirm=confirm))
         if made is not None:
             self._app.feed.flush()
             self._app.main.open_session(made["session_id"])
 
-    async def _confirmed(self, verb: Callable[[bool], Awaitable[Json]]) -> Json | None:
+    async def confirmed(self, verb: Callable[[bool], Awaitable[Json]]) -> Json | None:
         """The verb, confirmed where it has to be; None where the person says no."""
         try:
             return await verb(False)

@@ -46,14 +46,6 @@ class FileList(RowView):
     def on_mount(self) -> None:
         self.rows_changed(len(self.changed))
 
-    def move_to(self, index: int) -> None:
-        super().move_to(index)
-        self.post_message(self.Clicked(self, self.cursor))
-
-    def on_click(self, event: Any) -> None:
-        super().on_click(event)
-        event.stop()
-
     def ground(self, index: int) -> Style:
         return self.ink("foreground", on="panel") if index == self.cursor else Style.null()
 
@@ -108,7 +100,7 @@ class CompareScreen(Screen[None]):
                 literal(str(problem)) if problem else "The files are the same."
             )
 
-    @on(RowView.Clicked, "#list")
+    @on(RowView.Moved, "#list")
     def _show_diff(self) -> None:
         one = self._list.chosen
         if one is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -14,6 +14,9 @@ from textual.widgets import Static
 
 from zwarm_tui.tui.widgets.choices import Choice, Choices
 
+LOW = 30
+"""Under so many rows a dialog keeps to what it must say."""
+
 
 class Dialog(ModalScreen[str]):
     """Its result is the value of a choice, "" for Escape."""
@@ -21,6 +24,8 @@ class Dialog(ModalScreen[str]):
     CSS_PATH = "../styles/dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss('')", "Not now", show=False, id="dialog.close"),
+        Binding("pageup", "scroll_body(-1)", "Text up", show=False, id="dialog.up", priority=True),
+        Binding("pagedown", "scroll_body(1)", "Text down", show=False, id="dialog.down", priority=True),
     ]
 
     def __init__(self, title: str, body: Content, choices: list[Choice]) -> None:
@@ -37,6 +42,24 @@ class Dialog(ModalScreen[str]):
 
     def on_mount(self) -> None:
         self.query_one(Choices).focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """What can be chosen is always seen: the text above it gets the rows that are left,
+        and scrolls in them."""
+        low = event.size.height < LOW
+        self.set_class(low, "-low")
+        others = (6 if low else 10) + len(self._choices)
+        most = event.size.height * 9 // 10 - others
+        self.query_one("#body").styles.max_height = max(most, 2)
+        self.call_after_refresh(self._show_hint)
+
+    def _show_hint(self) -> None:
+        more = "    pgdn  more" if self.query_one("#body").max_scroll_y else ""
+        self.query_one("#hint", Static).update(f"esc  not now{more}")
+
+    def action_scroll_body(self, by: int) -> None:
+        body = self.query_one("#body")
+        body.scroll_relative(y=by * max(body.size.height - 1, 1), animate=False)
 
     @on(Choices.Chosen)
     def _chosen(self, event: Choices.Chosen) -> None:

@@ -10,7 +10,7 @@ from textual.content import Content
 from zwarm_tui.tui.diffs import patch_between
 from zwarm_tui.tui.render.literal import line_of
 from zwarm_tui.tui.render.rows import count_of
-from zwarm_tui.tui.screens.dialog import Dialog
+from zwarm_tui.tui.screens.dialog import LOW, Dialog
 from zwarm_tui.tui.screens.diff import DiffScreen
 from zwarm_tui.tui.widgets.choices import Choice, Choices
 
@@ -24,7 +24,7 @@ class GotoScreen(Dialog):
     """Its result is what shall become of the turns that run (`EngineClient.goto`'s
     `running`), "go" where none does, or "in_place"."""
 
-    def __init__(self, preview: Json) -> None:
+    def __init__(self, preview: Json, rows: int = 40) -> None:
         self._files = _files(preview)
         choices = _go_on(preview)
         if self._files.get("changed"):
@@ -33,7 +33,9 @@ class GotoScreen(Dialog):
                 choices.append(Choice("p", "Put the files into your checkout, in place…", "in_place"))
         choices.append(Choice("n", "Stay here", ""))
         title = f"Jump to {line_of(str(preview.get('label', '')))}?"
-        super().__init__(title, Content.assemble(*_body(preview, self._files)), choices)
+        super().__init__(
+            title, Content.assemble(*_body(preview, self._files, 2 if rows < LOW else _SHOWN)), choices
+        )
 
     @on(Choices.Chosen)
     def _look(self, event: Choices.Chosen) -> None:
@@ -106,23 +108,23 @@ def _go_on(preview: Json, also: str = "") -> list[Choice]:
     ]
 
 
-def _body(preview: Json, files: Json) -> list[Part]:
-    return [*_running(preview), *_changed(files), *_effects(preview), *_changes(preview)]
+def _body(preview: Json, files: Json, most: int) -> list[Part]:
+    return [*_running(preview, most), *_effects(preview, most), *_changed(files, most), *_changes(preview)]
 
 
-def _running(preview: Json) -> list[Part]:
+def _running(preview: Json, most: int = _SHOWN) -> list[Part]:
     turns = preview.get("running") or []
     if not turns:
         return []
     parts: list[Part] = [("Runs now", "bold $foreground")]
-    for turn in turns[:_SHOWN]:
+    for turn in turns[:most]:
         parts += [("\n  ● ", "$zwarm-running"), line_of(str(turn.get("task") or turn.get("id", ""))[:60])]
-    if len(turns) > _SHOWN:
-        parts.append(f"\n  and {len(turns) - _SHOWN} more")
+    if len(turns) > most:
+        parts.append(f"\n  and {len(turns) - most} more")
     return [*parts, "\n\n"]
 
 
-def _changed(files: Json) -> list[Part]:
+def _changed(files: Json, most: int = _SHOWN) -> list[Part]:
     changed, problem = files.get("changed") or [], files.get("problem")
     parts: list[Part] = []
     if changed:
@@ -132,7 +134,7 @@ def _changed(files: Json) -> list[Part]:
                 "bold $foreground",
             )
         )
-        for one in changed[:_SHOWN]:
+        for one in changed[:most]:
             letter = str(one.get("status") or "M")[:1]
             parts += [
                 "\n  ",
@@ -141,8 +143,8 @@ def _changed(files: Json) -> list[Part]:
             ]
             parts += [(f"  +{one['added']}", "$zwarm-diff-add")] if one.get("added") else []
             parts += [(f"  −{one['deleted']}", "$zwarm-diff-del")] if one.get("deleted") else []
-        if len(changed) > _SHOWN:
-            parts.append((f"\n  and {len(changed) - _SHOWN} more", "$zwarm-dim"))
+        if len(changed) > most:
+            parts.append((f"\n  and {len(changed) - most} more", "$zwarm-dim"))
         parts.append("\n")
     if problem:
         text = line_of(str(problem))
@@ -152,15 +154,15 @@ def _changed(files: Json) -> list[Part]:
     return [*parts, "\n"] if parts else []
 
 
-def _effects(preview: Json) -> list[Part]:
+def _effects(preview: Json, most: int = _SHOWN) -> list[Part]:
     effects = preview.get("effects") or []
     if not effects:
         return []
     parts: list[Part] = [("Can't be undone", "bold $zwarm-attention")]
-    for one in effects[:_SHOWN]:
+    for one in effects[:most]:
         parts += [("\n  ▲ ", "$zwarm-attention"), line_of(str(one.get("what", ""))[:100])]
-    if len(effects) > _SHOWN:
-        parts.append(f"\n  and {len(effects) - _SHOWN} more")
+    if len(effects) > most:
+        parts.append(f"\n  and {len(effects) - most} more")
     return [*parts, "\n\n"]
 
 

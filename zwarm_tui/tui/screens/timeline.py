@@ -23,8 +23,8 @@ from zwarm_tui.tui.render.literal import line_of
 from zwarm_tui.tui.render.rows import count_of
 from zwarm_tui.tui.screens.travelling import Travelling
 from zwarm_tui.tui.widgets.page_view import PageView
+from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.statusline import StatusLine
-from zwarm_tui.tui.widgets.timeline import TimelineView
 from zwarm_tui.tui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class TimelineScreen(Travelling):
         row = self._timeline.chosen
         return row is not None and row.checkpoint is not None and row.target not in self._changed
 
-    @on(TimelineView.Chosen)
+    @on(RowView.Moved, "#timeline")
     def show_page(self) -> None:
         """Show what is chosen; its files follow when the cursor rests on it."""
         row = self._timeline.chosen

@@ -125,6 +125,10 @@ class Travelling(Screen[None]):
         start = None if row is None or row.kind in ("now", "branch", "rest") else row.target
         self._verbs.do(self._travels.ask_branch(start))
 
+    def action_adopt_chosen(self) -> None:
+        if self._timeline.chosen is not None:
+            self._verbs.do(self._travels.adopt(self._timeline.chosen.branch.name))
+
     def action_label_chosen(self) -> None:
         if label := self._label():
             self._verbs.do(self._travels.ask_name(label))

@@ -37,16 +37,6 @@ class TimelineView(RowView):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("timeline")]
 
     @dataclass
-    class Chosen(Message):
-        """The cursor is on another row."""
-
-        view: TimelineView
-
-        @property
-        def control(self) -> TimelineView:
-            return self.view
-
-    @dataclass
     class Jump(Message):
         """A row was clicked twice."""
 
@@ -105,10 +95,6 @@ class TimelineView(RowView):
     def go_home(self) -> None:
         """Put the cursor where the project is."""
         self.move_to(next((i for i, row in enumerate(self.rows) if row.here), 0))
-
-    def move_to(self, index: int) -> None:
-        super().move_to(index)
-        self.post_message(self.Chosen(self))
 
     def _place(self) -> tuple[object, ...] | None:
         here = next((row for row in self.rows if row.here), None)
