@@ -75,6 +75,16 @@ def test_the_demo_without_a_screen(zwarm: Zwarm, project: Path) -> None:
         assert [c["label"] for c in value["checkpoints"]] == ["T1", "T2", "T3", "T4", "T5"]
         assert len(value["branches"]) == 2
         assert len(value["sessions"]) >= 3
+        compared = value["compare"]
+        assert (compared["common"], compared["a"]["label"], compared["b"]["label"]) == (
+            "T3",
+            "main",
+            "branch-2",
+        )
+        assert compared["a"]["cost_usd"] > 0
+        assert compared["b"]["cost_usd"] > 0
+        assert compared["files"]["problem"] is None
+        assert "docs/decisions/json_lock.md" in {f["path"] for f in compared["files"]["changed"]}
         told = zwarm("cost", "--json", "--project", str(kept)).json()
         assert told["total_usd"] == value["cost"]["total_usd"]
         assert "simulated" in zwarm("cost", "--project", str(kept)).out
@@ -91,6 +101,7 @@ def test_the_demo_tells_people_too(shell: Callable[..., subprocess.CompletedProc
     done = shell("zwarm demo --headless --agents 1")
     assert done.returncode == 0, done.stderr
     assert "T5" in done.stdout
+    assert "they part at T3" in done.stdout
 
 
 def test_the_screen_needs_a_terminal(shell: Callable[..., subprocess.CompletedProcess[str]]) -> None:

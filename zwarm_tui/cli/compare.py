@@ -67,6 +67,20 @@ async def _patch(call: Call, found: Json) -> str:
 
 def _people(found: Json, patch: str) -> Iterable[str]:
     a, b = found["a"], found["b"]
+    yield from side_by_side(found)
+    for side in (a, b):
+        yield from _said(side)
+    yield from _finals(a, b)
+    yield ""
+    yield from _files(found["files"], a, b)
+    if patch:
+        yield ""
+        yield from coloured(patch)
+
+
+def side_by_side(found: Json) -> Iterable[str]:
+    """Where they part, and a table of facts."""
+    a, b = found["a"], found["b"]
     parted = f"they part at {found['common']}" if a["label"] != b["label"] else "one and the same"
     yield f"{_place(a)} and {_place(b)}: {one_line(parted)}"
     yield ""
@@ -74,13 +88,6 @@ def _people(found: Json, patch: str) -> Iterable[str]:
         (Column("since they parted"), Column(a["label"], right=True), Column(b["label"], right=True)),
         _facts(a, b, found["tests"]),
     )
-    for side in (a, b):
-        yield from _said(side)
-    yield from _finals(a, b)
-    yield from _files(found["files"], a, b)
-    if patch:
-        yield ""
-        yield from coloured(patch)
 
 
 def _place(side: Json) -> str:
@@ -144,7 +151,6 @@ def _finals(a: Json, b: Json) -> Iterable[str]:
 
 
 def _files(files: Json, a: Json, b: Json) -> Iterable[str]:
-    yield ""
     if files["problem"]:
         yield click.style(f"files can't be compared: {one_line(files['problem'])}", fg="yellow")
         return

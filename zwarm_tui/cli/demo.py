@@ -10,6 +10,7 @@ import click
 from zwarm_tui.cli import words
 from zwarm_tui.cli.app import require_terminal
 from zwarm_tui.cli.call import Call, note, verb
+from zwarm_tui.cli.compare import side_by_side
 from zwarm_tui.cli.plain import one_line
 from zwarm_tui.cli.table import Column, table
 from zwarm_tui.core.model import SessionStatus
@@ -62,6 +63,8 @@ def _story(outcome: dict[str, Any], keep: bool) -> Iterable[str]:
             for one in outcome["checkpoints"]
         ],
     )
+    yield ""
+    yield from side_by_side(outcome["compare"])
     yield ""
     names = " and ".join(branch["name"] for branch in outcome["branches"])
     yield f"branches {one_line(names)}; ${outcome['cost']['total_usd']:.4f} in all, and nobody was charged"

@@ -21,6 +21,7 @@ from zwarm_tui.engine import Engine
 from zwarm_tui.executors.base import ExecutorSettings
 from zwarm_tui.executors.demo import DemoExecutor
 from zwarm_tui.pilot.pilot import PILOT
+from zwarm_tui.timeline.compare import compare
 
 Kind = Literal["demo", "codex"]
 
@@ -100,7 +101,8 @@ def stage(executor: Kind, agents: int, keep: bool, pace: float = 1.0) -> Iterato
 
 def headless(executor: Kind, agents: int, keep: bool) -> dict[str, Any]:
     """Play the main job without a screen: delegate, converse, T1…T4, jump to T3, say
-    something else, T5. {sessions, checkpoints, branches, cost, project}."""
+    something else, T5, compare both lines. {sessions, checkpoints, branches, cost,
+    project, compare}."""
     with stage(executor, agents, keep) as made:
         return asyncio.run(_play(made))
 
@@ -113,7 +115,8 @@ async def _play(made: Stage) -> dict[str, Any]:
         await _turn(engine, "converse #2: Use SQLite instead of the JSON file")
         await engine.goto("T3")
         await _turn(engine, "converse #2: Keep the JSON file, and lock it while writing")
-        return _outcome(engine)
+        left, here = (branch.name for branch in engine.reader.branches())
+        return _outcome(engine) | {"compare": await compare(engine.reader, engine.project, left, here)}
 
 
 async def _turn(engine: Engine, message: str) -> None:
