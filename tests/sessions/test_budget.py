@@ -272,3 +272,12 @@ async def test_a_stage_nobody_attends_to_waits_too(tmp_path: Path, monkeypatch: 
         assert not stage.done(), "neither asked in vain nor timed out: a person pays"
         await engine.approve(seen[0])
         assert await stage == "Done."
+
+
+async def test_a_held_stage_ends_with_its_run(tmp_path: Path) -> None:
+    async with opened(tmp_path, usd=0.0) as engine:
+        made = await engine.sessions.start_session(CENT, working_dir=tmp_path, origin="workflow")
+        await asked(engine, made.id)
+    async with opened(tmp_path, usd=0.0) as engine:
+        assert engine.sessions.get_session(made.id).status is SessionStatus.INTERRUPTED
+        assert engine.reader.requests() == []

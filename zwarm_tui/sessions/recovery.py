@@ -21,10 +21,11 @@ _SLACK = 60.0
 
 
 def held_by_budget(reader: Reader) -> list[tuple[TurnView, e.ApprovalRequested]]:
-    """The turns that never began since a budget held them, and what their person is asked."""
+    """The turns that never began since a budget held them, and what their person is asked;
+    but those whose run ended with its engine."""
     asked = {(r.session, r.branch, r.turn): r.event for r in reader.requests()}
     found = []
-    for turn in (t for t in reader.unfinished() if t.held):
+    for turn in (t for t in reader.unfinished() if t.held and t.origin != "workflow"):
         event = asked.get((turn.session, turn.branch, turn.turn))
         if isinstance(event, e.ApprovalRequested) and event.what == "budget":
             found.append((turn, event))

@@ -23,6 +23,8 @@ class Role:
     queued: bool = True
     """Its turns take a slot of `max_concurrent`. The pilot's don't: it waits for
     sessions that do."""
+    spends: bool = True
+    """Budgets hold its turns. A run's spend nothing themselves: those of its stages do."""
     watched: bool = True
     """Silence of its turns means something. A run's doesn't: its agents are watched."""
 
@@ -39,4 +41,4 @@ EXECUTOR = Role()
 RUN = "run"
 """The role of runs of workflows and commands: sessions with turns of their own, which
 spend nothing themselves."""
-RUNS = Role(queued=False, watched=False)
+RUNS = Role(queued=False, watched=False, spends=False)

@@ -116,7 +116,7 @@ class TurnRunner:
         try:
             ended = await self._begin(turn)
         except asyncio.CancelledError:
-            if turn.hold is not None and self.closing:
+            if turn.outlives and self.closing:
                 return  # it goes on waiting, for an engine to come
             ended = e.TurnEnded(status=turn.stop or "interrupted", error=turn.why or "cancelled")
         except ExecutorError as error:
@@ -137,7 +137,7 @@ class TurnRunner:
             role = self.roles[view.role]
             turn.watched = role.watched
             async with self._slot(role):
-                if not (reached := await self._beyond(turn)):
+                if not (reached := await self._beyond(turn) if role.spends else []):
                     turn.running = True
                     return await self._serve(turn, view, role)
             await self._hold(turn, reached)  # outside: what waits for its person takes no place
@@ -372,10 +372,10 @@ class TurnRunner:
             await asyncio.wait({self._watch})
         why = "zwarm_tui was quit while this turn ran"
         turns = list(self.turns.values())
-        held = [t.task for t in turns if t.hold is not None and t.task is not None]
+        held = [t.task for t in turns if t.outlives and t.task is not None]
         for task in held:
             task.cancel()
-        await asyncio.gather(*(self.stop(t, "interrupted", why) for t in turns if t.hold is None))
+        await asyncio.gather(*(self.stop(t, "interrupted", why) for t in turns if not t.outlives))
         if held:
             await asyncio.wait(held)
 

@@ -54,6 +54,12 @@ class Turn:
         return (self.session, self.branch)
 
     @property
+    def outlives(self) -> bool:
+        """It goes on waiting when this engine ends: a budget holds it, and it is nobody's
+        but its person's (a run that would take its answer ends with the engine)."""
+        return self.hold is not None and self.origin != "workflow"
+
+    @property
     def waiting(self) -> bool:
         """Silence is in order: a command or a tool runs, or a person is asked."""
         return bool(self.busy or self.requests)
