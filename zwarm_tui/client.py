@@ -26,9 +26,11 @@ class EngineClient(Protocol):
         executor: str | None = None,
         model: str | None = None,
         dir: str | None = None,
+        worktree: bool = False,
         confirm: bool = False,
     ) -> Json:
-        """Start a session. {session_id, status}, at once."""
+        """Start a session. {session_id, status}, at once. With `worktree` it works in a
+        worktree of its own."""
 
     async def converse(
         self, session_id: str, message: str, *, steer: bool = False, confirm: bool = False

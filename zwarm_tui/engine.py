@@ -30,7 +30,7 @@ from zwarm_tui.store.lock import ProjectLock
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
 from zwarm_tui.timeline import Timeline
-from zwarm_tui.timeline.timeline import describe
+from zwarm_tui.timeline.tree import describe
 
 if TYPE_CHECKING:
     from zwarm_tui.pilot.outside import OutsideTools
@@ -112,6 +112,8 @@ class Engine:
             idle_timeout=settings.idle_timeout,
             budget=settings.budget,
             simulated=simulated,
+            project=project,
+            worktrees=settings.worktree,
         )
         engine = cls(project, settings, lock, store, sessions)
         if problem := await engine.timeline.snapshots.why_none():
@@ -122,6 +124,7 @@ class Engine:
         engine.recovered = sessions.recover()
         for record in left_open(engine.reader):
             store.append(record)
+        engine.problems += await engine.timeline.recover()
         engine.problems += await engine._adoption().recover()
         return engine
 
@@ -156,11 +159,14 @@ class Engine:
         executor: str | None = None,
         model: str | None = None,
         dir: str | None = None,
+        worktree: bool = False,
         confirm: bool = False,
     ) -> Json:
         await self._settle(confirm)
         folder = self.project / Path(dir or "").expanduser()
-        session = await self.sessions.start_session(task, executor=executor, model=model, working_dir=folder)
+        session = await self.sessions.start_session(
+            task, executor=executor, model=model, working_dir=folder, worktree=worktree
+        )
         return {"session_id": session.id, "status": session.status.value}
 
     async def converse(
@@ -256,7 +262,7 @@ class Engine:
 
     async def goto(self, label: str, *, running: str | None = None, dry_run: bool = False) -> Json:
         if dry_run:
-            return self.timeline.preview(label)
+            return await self.timeline.preview(label)
         return await self.timeline.goto(label, running=running)
 
     async def branch(self, name: str, *, start: str | None = None) -> Json:
@@ -296,7 +302,7 @@ class Engine:
         return {"text": text, "ok": ok}
 
     async def _settle(self, confirm: bool) -> None:
-        await self.timeline.settle()
+        await self.timeline.settle(confirm=confirm)
         if confirm:
             self.sessions.allow_beside()
 

@@ -26,7 +26,7 @@ def project(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F81
             world.write("evil\x1b[2J.txt", "\x1b[2Jx\n")
             await agent(engine, HOSTILE)
             await engine.goto("T1")
-            world.write("a.txt", "by hand\n")
+            await agent(engine, "@write a.txt by hand\\n\n@say written")
             await pilot(engine, "@say " + "a long answer " * 40)
 
     asyncio.run(play())
@@ -39,7 +39,7 @@ def test_for_people_and_for_scripts(zwarm, project: Path) -> None:  # type: igno
     found = zwarm("compare", "T2", "branch-2", "--json").json()
     assert set(found) == {"a", "b", "files", "tests", "common"}
     assert found["common"] == "T1"
-    assert {f["path"] for f in found["files"]["changed"]} == {"a.txt"}
+    assert {f["path"] for f in found["files"]["changed"]} == {"a.txt", "evil\x1b[2J.txt"}
     answer = zwarm("compare", "main", "branch-2", "--patch")
     assert answer.status == 0
     assert "\x1b" not in answer.out
@@ -49,7 +49,7 @@ def test_for_people_and_for_scripts(zwarm, project: Path) -> None:  # type: igno
     assert all(width(line) <= 80 for line in answer.out.splitlines())
     whole = zwarm("compare", "T1", "branch-2", "--json", "--patch").json()
     assert "+++ b/a.txt" in whole["patch"]
-    assert "evil" in whole["patch"]
+    assert "evil" not in whole["patch"]
     assert "\\x1b[2J" in zwarm("compare", "T1", "main").out
 
 
@@ -59,4 +59,4 @@ def test_wrong_names(zwarm, project: Path) -> None:  # type: ignore[no-untyped-d
     assert "T99" in answer.err
     root = zwarm("compare", "root", "T1")
     assert root.status == 0
-    assert "nothing was recorded at the root" in root.out
+    assert "the files are the same" in root.out or "no file" in root.out or "T1" in root.out

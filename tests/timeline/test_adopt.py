@@ -28,7 +28,7 @@ MODES = ["apply", "commit"]
 
 @pytest.fixture
 async def forked(engine: Engine, world: World, tmp_path: Path) -> Fork:
-    made = await fork(engine, world, tmp_path / "worktree")
+    made = await fork(engine, world)
     made.write("new/file.txt", "theirs\n")
     made.write("a.txt", "one\ntwo\nthree!\n")
     (made.path / "src/b.py").unlink()
@@ -226,7 +226,7 @@ async def large(world: World, tmp_path: Path) -> tuple[World, Path]:
     world.git("add", "-A")
     world.git("commit", "-qm", "many")
     async with await Engine.open(world.top, SETTINGS) as engine:
-        made = await fork(engine, world, tmp_path / "worktree")
+        made = await fork(engine, world)
         for n in range(0, MANY, 3):
             (made.path / f"d{n % 30}/f{n}").write_text(f"theirs {n}\n" * 60)
             (made.path / f"d{(n + 1) % 30}/f{n + 1}").unlink()
@@ -239,12 +239,12 @@ async def large(world: World, tmp_path: Path) -> tuple[World, Path]:
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_killed_at_any_moment_it_is_all_or_nothing(large: tuple[World, Path], mode: str) -> None:
-    world, worktree = large
+    world, _ = large
     old, mine, head = files(world), private(world.top), world.git("rev-parse", "HEAD").strip()
     outcomes, chance = set(), random.Random(mode)
     limit = 0.0
     for attempt in range(7):
-        argv = [sys.executable, "-m", "tests.timeline.forked", str(world.top), str(worktree), mode]
+        argv = [sys.executable, "-m", "tests.timeline.forked", str(world.top), mode]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True) as process:  # noqa: ASYNC220
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"

@@ -38,8 +38,7 @@ async def forked(world: World, engine: Engine) -> Engine:
     await engine.timeline.record("twice")
     await engine.goto("T1")
     await pilot(engine, "@say Hello from the branch.")
-    world.write("a.txt", "another\n")
-    await agent(engine, "@say Otherwise.", session)
+    await agent(engine, "@write a.txt another\\n\n@say Otherwise.", session)
     return engine
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 confirm = click.option(
-    "--confirm", is_flag=True, help="Yes, also where turns of another branch write the same checkout."
+    "--confirm",
+    is_flag=True,
+    help="Yes, also where turns of another branch write the same checkout, or a checkpoint has no files.",
 )
 
 

@@ -17,9 +17,16 @@ from zwarm_tui.client import EngineClient
 @click.option("--executor", metavar="E", help="The agent: codex or demo (default: the setting).")
 @click.option("--model", metavar="M", help="Its model.")
 @click.option("--dir", metavar="D", help="The folder to work in, from the project's (default: that).")
+@click.option("--worktree", is_flag=True, help="In a git worktree of its own.")
 @confirm
 def delegate(
-    call: Call, task: str, executor: str | None, model: str | None, dir: str | None, confirm: bool
+    call: Call,
+    task: str,
+    executor: str | None,
+    model: str | None,
+    dir: str | None,
+    worktree: bool,
+    confirm: bool,
 ) -> None:
     """Start an agent on a task.
 
@@ -27,7 +34,9 @@ def delegate(
     """
     ask(
         call,
-        lambda engine: engine.delegate(task, executor=executor, model=model, dir=dir, confirm=confirm),
+        lambda engine: engine.delegate(
+            task, executor=executor, model=model, dir=dir, worktree=worktree, confirm=confirm
+        ),
         answer(call, lambda value: f"{value['session_id']}  {value['status']}"),
     )
 

@@ -149,6 +149,7 @@ PROSE = (
 _DIRECTIVE = re.compile(
     r"@(say|think|stream|flood|sleep|run|escalate|write|tool|ask|usage|fail|hang|die|raw|next)\b[ \t]*(.*)"
 )
+_NOTES = re.compile(r"\A(?:\[The [^\n]*\]\n\n)+")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([ntre0\\]))")
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "e": "\x1b", "0": "\0", "\\": "\\"}
 _MOST = 86_400.0
@@ -298,10 +299,11 @@ def pieces_of(say: Say | Think) -> list[str]:
 
 
 def the_message(item: Item) -> str:
-    """A user's message without the earlier conversation that may stand before it (in
-    the brief of a thread that goes on from another one)."""
+    """A user's message without what may stand before it: the earlier conversation (in
+    the brief of a thread that goes on from another one), or notes in brackets (in one
+    that goes on after a jump)."""
     text = item.text if isinstance(item, Said) else ""
-    return text.rpartition("\nNow:\n")[2].strip() if "\nNow:\n" in text else text.strip()
+    return _NOTES.sub("", text.rpartition("\nNow:\n")[2] if "\nNow:\n" in text else text).strip()
 
 
 def estimate(conversation: Sequence[Item], response: Response) -> Tokens:

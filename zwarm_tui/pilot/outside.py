@@ -70,6 +70,7 @@ class OutsideTools:
             found = next((b.id for b in reader.branches() if b.name == name), None)
             if found is None:
                 raise UsageError(f"no branch '{name}' (zwarm-tui checkpoints shows them)")
+            await self._timeline.ensure(found)
             return found
         if thread is not None:
             of = next((t.branch for t in self._sessions.running() if t.thread == thread), None)

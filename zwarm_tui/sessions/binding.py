@@ -8,7 +8,7 @@ so far as its brief, and the log says which it was.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ProviderMismatchError, ThreadLostError
@@ -27,6 +27,10 @@ class Bound:
     thread: str
     text: str
     event: e.ThreadBound
+    last: TurnView | None = None
+    """The session's turn before this one, if it had any."""
+    was_in: str | None = None
+    """The folder that the thread knows of; None where that isn't known, or it is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,23 @@ class Binder:
         toolset: str | None,
     ) -> Bound:
         """Find or make the thread for the session's next turn on `branch`."""
+        bound = await self._bind(view, branch, path, text, spec, sink, toolset)
+        past = [t for t in self.reader.turns(view.id, path) if t.thread]
+        was = self.reader.bound(view.id, past[-1].thread) if past and past[-1].thread else None
+        was_in = was.cwd if was else view.settings.get("was_in")
+        event = replace(bound.event, cwd=spec.cwd)
+        return replace(bound, event=event, last=past[-1] if past else None, was_in=was_in)
+
+    async def _bind(
+        self,
+        view: SessionView,
+        branch: int,
+        path: Path,
+        text: str,
+        spec: ThreadSpec,
+        sink: Sink,
+        toolset: str | None,
+    ) -> Bound:
         past = [t for t in self.reader.turns(view.id, path) if t.thread]
         last = past[-1] if past else None
         if last is None:
@@ -154,3 +175,12 @@ class Binder:
             toolset,
         )
         return Bound(thread, text, event)
+
+
+def moved(old: str, new: str) -> str:
+    """Said to an agent whose folder is another one: what it remembers of paths is of the
+    old one."""
+    return (
+        f"The working folder has changed from {old} to {new}. Paths under the old folder in what was said "
+        "so far stand for those under the new one. Work in the new folder only."
+    )

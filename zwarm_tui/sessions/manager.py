@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from zwarm_tui.config.settings import BudgetSettings
+from zwarm_tui.config.settings import BudgetSettings, WorktreeSettings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ConfirmationNeededError, SessionBusyError, StoreError, UsageError
 from zwarm_tui.core.model import SessionStatus, SessionView
@@ -23,9 +23,10 @@ from zwarm_tui.sessions.binding import Binder
 from zwarm_tui.sessions.budget import Budgets
 from zwarm_tui.sessions.recovery import endings, held_by_budget
 from zwarm_tui.sessions.roles import RUN, Role
-from zwarm_tui.sessions.runner import TurnHook, TurnRunner
+from zwarm_tui.sessions.runner import Returned, TurnHook, TurnRunner
 from zwarm_tui.sessions.session import ExecutorSession
 from zwarm_tui.sessions.turn import Turn
+from zwarm_tui.sessions.worktrees import Worktrees
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
 
@@ -51,6 +52,8 @@ class CodexSessionManager:
         idle_timeout: float = 600.0,
         budget: BudgetSettings | None = None,
         simulated: bool = False,
+        project: Path | None = None,
+        worktrees: WorktreeSettings | None = None,
     ) -> None:
         if max_concurrent < 1:
             raise UsageError("max_concurrent must be at least 1")
@@ -80,6 +83,13 @@ class CodexSessionManager:
             budgets=Budgets(self.reader, budget or BudgetSettings()),
             events=events,
         )
+        self.worktrees = Worktrees(
+            self.store,
+            self.reader,
+            project=project or self.state_dir.absolute().parent,
+            settings=worktrees or WorktreeSettings(),
+        )
+        self._runner.prepare = self.worktrees.prepare
 
     # -- the swarm's place and parts ------------------------------------------------------
 
@@ -104,16 +114,35 @@ class CodexSessionManager:
         """Called after each turn, with the session as its branch sees it."""
         self._runner.on_turn_end = hook
 
+    def place(self, folder: Path) -> Path:
+        """A folder of the project's files, as the current branch has it; any other one
+        as it is."""
+        return Path(self.reader.places().map(str(folder), self.branch))
+
+    def set_returned(self, hook: Returned) -> None:
+        """Called before a session's first turn on a branch: what it should be told."""
+        self._runner.returned = hook
+
     def allow_beside(self) -> None:
         """The person wants turns of this branch beside running ones of another,
         although both write the same checkout."""
         self._beside.add(self.branch)
 
     def check_beside(self) -> None:
-        """`ConfirmationNeededError` where an executor's turn of another branch runs, and
-        the person has not allowed that."""
-        roles = self._runner.roles
-        others = [t.session for t in self.running() if t.branch != self.branch and t.session not in roles]
+        """`ConfirmationNeededError` where an executor's turn of another branch runs in the
+        same checkout (there is no repository, so that no branch has files of its own),
+        and the person has not allowed that."""
+        roles, places = self._runner.roles, self.reader.places()
+        if places.of_branch(self.branch) is not None:
+            return
+        others = [
+            t.session
+            for t in self.running()
+            if t.branch != self.branch
+            and t.session not in roles
+            and places.of_branch(t.branch) is None
+            and places.of_session(t.session, [t.branch]) is None
+        ]
         if others and self.branch not in self._beside:
             raise ConfirmationNeededError(
                 f"{', '.join(others)} still runs on another branch, and writes the same checkout: "
@@ -168,19 +197,27 @@ class CodexSessionManager:
         executor: str | None = None,
         origin: str = "person",
         settings: dict[str, Any] | None = None,
+        worktree: bool = False,
     ) -> ExecutorSession:
         """Make a session and queue its first turn; returns at once. `working_dir`
-        defaults to the current folder; `settings` are its thread's own (sandbox,
-        approvals, questions), over those of all sessions."""
+        defaults to the current folder; one in the project's files is taken as the current
+        branch has it. `settings` are its thread's own (sandbox, approvals, questions),
+        over those of all sessions. With `worktree` it works in one of its own, that its
+        first turn begins with making from the files as they then are."""
         if not task.strip():
             raise UsageError("a task needs some words")
-        folder = _folder(working_dir or ".")
+        folder = self.place(_folder(working_dir or "."))
         adapter = self.executor(executor or self.default_executor)
         self._check_start()
         session = secrets.token_hex(4)
         turn = Turn(session, self.branch, 1, task, origin, adapter)
         settings = {**self._thread_settings, **(settings or {})}
-        self._create(session, task, adapter.name, model or self.default_model, folder, settings)
+        own = None
+        if worktree:
+            top = (await self.worktrees.repo(folder)).top
+            own = self.worktrees.plan(f"session-{session}")
+            settings["worktree"], folder = str(top), own / folder.resolve().relative_to(top)
+        self._create(session, task, adapter.name, model or self.default_model, folder, settings, worktree=own)
         await self._runner.queue(turn)
         return self._session(session)
 
@@ -215,7 +252,7 @@ class CodexSessionManager:
         """A new session with this one's thread up to and with turn `at_turn` (the last
         one that ended by default). It runs nothing until it is spoken to."""
         view = self._runner.view(self.reader.find(session_id))
-        folder = _folder(working_dir or view.working_dir)
+        folder = self.place(_folder(working_dir or view.working_dir))
         adapter, new, path = self.executor(view.executor), secrets.token_hex(4), self.reader.path(self.branch)
         done = [t for t in self.reader.turns(view.id, path) if t.thread and not t.status.active]
         source = next((t for t in reversed(done) if at_turn in (None, t.turn)), None)
@@ -234,6 +271,8 @@ class CodexSessionManager:
         )
         self._runner.adopt(forked.thread, sink)
         settings = {**view.settings, "thread": forked.thread, "at_turn": source.turn}
+        was = self.reader.bound(view.id, source.thread)
+        settings["was_in"] = was.cwd if was else None
         if not forked.exact:
             settings["brief"] = Binder(self.reader, adapter, self._runner.live).brief(view.id, path)
         self._create(new, view.task, adapter.name, view.model, folder, settings, parent=view.id)
@@ -427,12 +466,14 @@ class CodexSessionManager:
         *,
         role: str = "executor",
         parent: str | None = None,
+        worktree: Path | None = None,
     ) -> None:
         created = e.SessionCreated(
             task=task,
             executor=executor,
             model=model,
             working_dir=str(folder),
+            worktree=str(worktree) if worktree else None,
             parent=parent,
             role=role,
             simulated=self._simulated or executor == "demo",

@@ -14,10 +14,10 @@ from typing import Any
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
 from zwarm_tui.core.budgets import Budget
-from zwarm_tui.core.errors import ExecutorError, StoreError, UsageError
-from zwarm_tui.core.model import SessionView
+from zwarm_tui.core.errors import ExecutorError, StoreError, UsageError, ZwarmError
+from zwarm_tui.core.model import SessionView, TurnView
 from zwarm_tui.executors.base import ThreadSpec
-from zwarm_tui.sessions.binding import Binder
+from zwarm_tui.sessions.binding import Binder, Bound, moved
 from zwarm_tui.sessions.budget import Budgets, Hold
 from zwarm_tui.sessions.roles import EXECUTOR, RUN, RUNS, Role
 from zwarm_tui.sessions.turn import ThreadSink, Turn, first_line
@@ -28,6 +28,12 @@ STOP_GRACE = 8.0
 """Seconds an agent has to end an interrupted turn by itself before it is ended."""
 
 TurnHook = Callable[[SessionView, Turn], Awaitable[None]]
+
+Prepare = Callable[[SessionView, int], Awaitable[list[str]]]
+"""Makes the folder of a session's turn on a branch ready: what to tell the agent."""
+
+Returned = Callable[[SessionView, Turn, TurnView], Awaitable[str | None]]
+"""Of a turn that goes on elsewhere than the session's last one: what changed under it."""
 
 
 class TurnRunner:
@@ -50,10 +56,14 @@ class TurnRunner:
         self.live: set[str] = set()
         """Threads that this process has live."""
         self.on_turn_end: TurnHook | None = None
+        self.prepare: Prepare | None = None
+        self.returned: Returned | None = None
         self.closing = False
         self._events = events
         self._slots = asyncio.Semaphore(max_concurrent)
         self._sinks: dict[str, ThreadSink] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        """Turns that are over and have yet to leave their checkpoint."""
         self._wake = asyncio.Condition()
         self._watch: asyncio.Task[None] | None = None
         self._branch: ContextVar[int | None] = ContextVar("branch", default=None)
@@ -119,7 +129,7 @@ class TurnRunner:
             if turn.outlives and self.closing:
                 return  # it goes on waiting, for an engine to come
             ended = e.TurnEnded(status=turn.stop or "interrupted", error=turn.why or "cancelled")
-        except ExecutorError as error:
+        except ZwarmError as error:
             ended = e.TurnEnded(status="failed", error=str(error))
         except Exception as error:  # an adapter's bug ends this turn, not the swarm
             ended = e.TurnEnded(
@@ -198,6 +208,9 @@ class TurnRunner:
             yield
 
     async def _serve(self, turn: Turn, view: SessionView, role: Role) -> e.TurnEnded:
+        notes = await self.prepare(view, turn.branch) if self.prepare is not None else []
+        view = self.view(turn.session, turn.branch)
+        await self._let_go_elsewhere(turn, view)
         sink = self.sink(turn.session, turn.branch, view.role)
         sink.begin(turn)
         spec = self.spec(turn.session, view.model, Path(view.working_dir), view.role, view.settings)
@@ -207,11 +220,36 @@ class TurnRunner:
         sink = self.adopt(bound.thread, sink)
         sink.begin(turn)
         sink.write(bound.event)
+        notes = await self._changed(turn, view, bound) + notes
+        for note in notes:
+            sink.write(e.Notice("info", note))
         sink.write(e.TurnStarted())
         # What a turn costs is found again by its thread: that has to be known before.
         await self.store.commit()
         turn.thread = bound.thread
-        return await turn.executor.run_turn(bound.thread, bound.text)
+        text = "\n\n".join([*(f"[{note}]" for note in notes), bound.text])
+        return await turn.executor.run_turn(bound.thread, text)
+
+    async def _let_go_elsewhere(self, turn: Turn, view: SessionView) -> None:
+        """A thread that is live in another folder is let go: it is resumed in its own."""
+        turns = self.reader.turns(view.id, self.reader.path(turn.branch))
+        last = next((t for t in reversed(turns) if t.thread), None)
+        if last is None or last.branch != turn.branch or last.thread not in self.live:
+            return
+        was = self.reader.bound(view.id, last.thread)
+        if was is not None and was.cwd not in (None, view.working_dir):
+            await turn.executor.end(last.thread)
+            self.forget(last.thread)
+
+    async def _changed(self, turn: Turn, view: SessionView, bound: Bound) -> list[str]:
+        """What the agent has to know that did not happen in its own turns: it went back
+        in time, or its folder is another one."""
+        notes = []
+        if bound.last is not None and bound.last.branch != turn.branch and self.returned is not None:
+            notes.append(await self.returned(view, turn, bound.last))
+        if bound.was_in is not None and bound.was_in != view.working_dir:
+            notes.append(moved(bound.was_in, view.working_dir))
+        return [" ".join(note.split()) for note in notes if note]
 
     async def _finish(self, turn: Turn, ended: e.TurnEnded) -> None:
         if turn.stop and ended.status in ("interrupted", "failed"):
@@ -235,8 +273,17 @@ class TurnRunner:
         if turn.thread in self._sinks:
             self._sinks[turn.thread].turn = None
         await self.wake()
-        if self.on_turn_end is not None and not self.closing and self.store.error is None:
+        if self.on_turn_end is None or self.closing or self.store.error is not None:
+            return
+        me = asyncio.current_task()
+        assert me is not None
+        self._ending.add(me)
+        try:
             await self.on_turn_end(self.view(turn.session, turn.branch), turn)
+        except StoreError:
+            pass  # it is in `store.error`, which is shown
+        finally:
+            self._ending.discard(me)
 
     async def stop(self, turn: Turn, status: str, why: str) -> None:
         """End a turn with `status`: politely, then by ending what serves it."""
@@ -378,6 +425,8 @@ class TurnRunner:
         await asyncio.gather(*(self.stop(t, "interrupted", why) for t in turns if not t.outlives))
         if held:
             await asyncio.wait(held)
+        if self._ending:
+            await asyncio.wait(set(self._ending))
 
 
 def withdrawn(request: str, event: e.Event) -> e.Event:

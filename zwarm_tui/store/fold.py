@@ -417,6 +417,53 @@ class Fold:
         )
         self._mark("timeline", r.seq)
 
+    # -- files --------------------------------------------------------------------------
+
+    def _files_at_root(self, r: e.Record) -> None:
+        v = r.event
+        assert isinstance(v, e.FilesAtRoot)
+        self._put("INSERT OR REPLACE INTO meta VALUES ('root files', ?)", (json.dumps(v.files),))
+
+    def _worktree_begun(self, r: e.Record) -> None:
+        v = r.event
+        assert isinstance(v, e.WorktreeBegun)
+        self._put(
+            "INSERT OR REPLACE INTO worktrees VALUES (?, ?, ?, ?, ?, ?, 'begun', 0, NULL, ?)",
+            (v.path, v.branch, v.session, v.snapshot, v.head, v.checkout, r.seq),
+        )
+
+    def _worktree_made(self, r: e.Record) -> None:
+        v = r.event
+        assert isinstance(v, e.WorktreeMade)
+        self._put("UPDATE worktrees SET state = 'made' WHERE path = ?", (v.path,))
+        self._mark("timeline", r.seq)
+
+    def _worktree_ready(self, r: e.Record) -> None:
+        v = r.event
+        assert isinstance(v, e.WorktreeReady)
+        self._put("UPDATE worktrees SET ready = 1, problem = ? WHERE path = ?", (v.problem, v.path))
+
+    def _worktree_gone(self, r: e.Record) -> None:
+        v = r.event
+        assert isinstance(v, e.WorktreeGone)
+        self._put("UPDATE worktrees SET state = ? WHERE path = ?", ("left" if v.kept else "gone", v.path))
+        self._mark("timeline", r.seq)
+
+    def _checkout_taken(self, r: e.Record) -> None:
+        v = r.event
+        assert isinstance(v, e.CheckoutTaken)
+        self._put("INSERT OR REPLACE INTO meta VALUES ('checkout', ?)", (v.branch,))
+        self._mark("timeline", r.seq)
+
+    def _restore_begun(self, r: e.Record) -> None:
+        v = r.event
+        assert isinstance(v, e.RestoreBegun)
+        value = json.dumps({"path": v.path, "come": v.come, "go": v.go})
+        self._put("INSERT OR REPLACE INTO meta VALUES ('restore', ?)", (value,))
+
+    def _restore_ended(self, r: e.Record) -> None:
+        self._put("DELETE FROM meta WHERE key = 'restore'", ())
+
     def _mark(self, what: str, seq: int) -> None:
         self._db.execute("UPDATE meta SET value = ? WHERE key = ?", (seq, what))
 
@@ -443,4 +490,12 @@ _HANDLERS: dict[str, Callable[[Fold, e.Record], None]] = {
     "checkpoint.named": Fold._checkpoint_named,
     "checkpoint.noted": Fold._checkpoint_noted,
     "moved": Fold._moved,
+    "files.root": Fold._files_at_root,
+    "worktree.begun": Fold._worktree_begun,
+    "worktree.made": Fold._worktree_made,
+    "worktree.ready": Fold._worktree_ready,
+    "worktree.gone": Fold._worktree_gone,
+    "checkout.taken": Fold._checkout_taken,
+    "restore.begun": Fold._restore_begun,
+    "restore.ended": Fold._restore_ended,
 }

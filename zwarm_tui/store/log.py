@@ -298,7 +298,7 @@ def _open(path: Path) -> sqlite3.Connection:
     connection = schema.connect(path, write=True)
     try:
         schema.check_version(connection, path)
-        if schema.version(connection) == 0:
+        if not schema.complete(connection):
             schema.prepare(connection)
         _last(connection)  # a file that is damaged at the root says so now
     except BaseException:

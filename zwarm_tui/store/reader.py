@@ -26,7 +26,7 @@ from zwarm_tui.core.model import (
     Totals,
     TurnView,
 )
-from zwarm_tui.store import schema
+from zwarm_tui.store import places, schema
 from zwarm_tui.store.queries import SESSIONS, TURNS, items_where, session_view, turns_where
 from zwarm_tui.store.transcript import messages, read_blocks, search
 
@@ -158,7 +158,11 @@ class Reader:
             view = session_view(row, names, path[-1][0])
             first = views.get(view.id)  # made again on a branch: still as old as it is
             views[view.id] = replace(view, created_at=first.created_at) if first else view
-        return list(views.values())
+        where = self.places()
+        if not where.worktrees:
+            return list(views.values())
+        branches = [branch for branch, _ in path]
+        return [where.seen(view, branches) for view in views.values()]
 
     def session(self, session: str, path: Path | None = None) -> SessionView | None:
         """One session (hidden ones too), or None where the path has none of that id."""
@@ -177,6 +181,10 @@ class Reader:
         if len(found) != 1 or not prefix:
             raise SessionNotFoundError(prefix, [row[0] for row in found[:10]] if prefix else [])
         return str(found[0][0])
+
+    def places(self) -> places.Places:
+        """Where branches and sessions work."""
+        return places.read(self._db)
 
     # -- turns ------------------------------------------------------------------------
 
@@ -251,6 +259,11 @@ class Reader:
         return None
 
     # -- requests ---------------------------------------------------------------------
+
+    def restore(self) -> dict[str, str] | None:
+        """The restore of files that was not ended: {path, come, go}."""
+        found = self._meta().get("restore")
+        return json.loads(found) if found else None
 
     def requests(self, session: str | None = None) -> list[RequestView]:
         """Approvals and questions that wait for a person, oldest first."""
@@ -356,6 +369,7 @@ class Reader:
 
     def branches(self) -> list[BranchView]:
         """All branches, oldest first."""
+        where = self.places()
         rows = self._db.execute(
             "SELECT b.id, b.name, b.parent, b.checkpoint, b.cut, b.tip, coalesce(t.cost, 0), coalesce(t.unknown, 0), "
             "coalesce(t.simulated, 0) FROM branches b "
@@ -370,6 +384,7 @@ class Reader:
                 cut=r[4],
                 tip=r[5],
                 cost=_cost(r[6], r[7], r[8]),
+                worktree=own.path if (own := where.of_branch(r[0])) else None,
             )
             for r in rows
         ]
@@ -396,7 +411,11 @@ class Reader:
         return self.path_at(checkpoint)[-1][1]
 
     def checkpoint_state(self, checkpoint: int) -> dict[str, Any]:
-        """The pointers that a checkpoint holds."""
+        """The pointers that a checkpoint holds; of the root (0) only its `files`, where
+        they are known."""
+        if checkpoint == 0:
+            at_root = self._meta().get("root files")
+            return {"files": json.loads(at_root)} if at_root else {}
         row = self._db.execute("SELECT state FROM checkpoints WHERE id = ?", (checkpoint,)).fetchone()
         if row is None:
             raise StoreError(f"there is no checkpoint {checkpoint}")

@@ -28,6 +28,7 @@ READ_MODELS = (
     "totals",
     "branches",
     "checkpoints",
+    "worktrees",
     "meta",
 )
 
@@ -90,6 +91,14 @@ CREATE TABLE checkpoints (
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 
+_LATER = """
+CREATE TABLE IF NOT EXISTS worktrees (
+    path TEXT PRIMARY KEY, branch INTEGER, session TEXT, snapshot TEXT, head TEXT, checkout TEXT, state TEXT,
+    ready INTEGER, problem TEXT, seq INTEGER
+)
+"""
+"""What an older log of the same version may lack: nothing that it holds goes there."""
+
 _START = """
 INSERT INTO branches VALUES (1, 'main', NULL, 0, 0, 0);
 INSERT INTO meta VALUES ('branch', 1), ('checkpoint', NULL), ('timeline', 0), ('money', 0), ('requests', 0);
@@ -123,13 +132,14 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables in an empty file, unless another process just did."""
+    """Make the tables that the file lacks, unless another process just did."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         if version(connection) == 0:
             for statement in (_TABLES + _START).split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute(_LATER)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -142,6 +152,12 @@ def empty(connection: sqlite3.Connection) -> None:
         connection.execute(f"DELETE FROM {table}")
     for statement in _START.split(";"):
         connection.execute(statement)
+
+
+def complete(connection: sqlite3.Connection) -> bool:
+    """Are all tables there?"""
+    row = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'worktrees'").fetchone()
+    return version(connection) != 0 and bool(row[0])
 
 
 def version(connection: sqlite3.Connection) -> int:

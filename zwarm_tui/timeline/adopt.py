@@ -108,7 +108,8 @@ class Adoption:
             raise UsageError(f"no files to adopt: {theirs['problem']}")
         branches = {b.id: b for b in self._reader.branches()}
         left, parent = place.branch, place.branch
-        while parent.worktree is not None and parent.parent is not None:
+        owner = self._reader.places().checkout_branch
+        while parent.id != owner and parent.parent is not None:
             left, parent = parent, branches[parent.parent]
         if left is parent:
             raise UsageError(f"{place.label} works in your checkout: its files are there")
@@ -126,8 +127,8 @@ class Adoption:
         return Plan(place, parent, ours, other, message)
 
     def _check_running(self) -> None:
-        in_checkout = {b.id for b in self._reader.branches() if b.worktree is None}
-        running = [t for t in self._sessions.running() if t.branch in in_checkout and t.hold is None]
+        owner = self._reader.places().checkout_branch
+        running = [t for t in self._sessions.running(owner) if t.hold is None]
         if running:
             names = ", ".join(t.session for t in running)
             raise ConfirmationNeededError(

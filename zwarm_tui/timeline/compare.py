@@ -191,10 +191,11 @@ async def _files(reader: Reader, project: FilePath, a: Place, b: Place) -> Json:
 def files_at(reader: Reader, place: Place) -> Json:
     """The snapshots at a place, as a checkpoint's state has them (see `snapshots`), with
     `problem` where there is none of the project's own files."""
-    if place.checkpoint == 0:
+    at_root = reader.checkpoint_state(0).get("files") if place.checkpoint == 0 else None
+    if place.checkpoint == 0 and at_root is None:
         why = "no checkpoint was taken there yet" if place.tip else "nothing was recorded at the root"
         return {"root": None, "sessions": {}, "problem": f"{place.label}: {why}"}
-    files = reader.checkpoint_state(place.checkpoint).get("files")
+    files = at_root or reader.checkpoint_state(place.checkpoint).get("files")
     if files is None:
         why = "the checkpoint is from a version that recorded no files"
         return {"root": None, "sessions": {}, "problem": f"{place.label}: {why}"}
@@ -236,8 +237,7 @@ async def _session_trees(repo: Repo, a: Json, b: Json) -> Json:
 
 async def unrecorded_at(reader: Reader, place: Place, files: Json) -> list[str]:
     """What lies in a branch's work tree now and not in its last checkpoint."""
-    here = reader.position()
-    lives = place.branch.worktree is not None or (here.branch == place.branch.id and not here.detached)
+    lives = reader.places().placed(place.branch.id)
     folder = FilePath(files["root"]["path"])
     if not place.tip or not lives or not folder.is_dir():
         return []  # its work tree is another branch's now, or gone

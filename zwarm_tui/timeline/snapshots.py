@@ -76,7 +76,7 @@ class Snapshots:
         tree by name, and stands for those that `trees` leaves out."""
         if problem := await self.why_none():
             return {"root": None, "sessions": {}, "problem": problem}
-        taken = {name: was for name, was in before.items() if name != ROOT}
+        taken = dict(before)
         for tree in trees:
             ref = f"{REFS}{checkpoint}/{tree.name}"
             taken[tree.name] = await self.one(tree, ref, message, (before.get(tree.name) or {}).get("commit"))

@@ -1,45 +1,41 @@
 """Time travel: checkpoints are pointers into the log, branches are lines through it.
 
 A checkpoint's place in the log says everything: of its branch, it holds the turns
-that had ended by then. So recording one costs what changed since the last one, and
-jumping moves one row. A branch begins when something new is said at a checkpoint
-that has a future; the line it leaves stays whole, with its threads and its costs.
+that had ended by then, and the snapshots of its files. So recording one costs what
+changed since the last one, and jumping moves one row. A branch begins when something
+new is said at a checkpoint that has a future: it gets a worktree with the files of then.
+The line it leaves stays whole, with its files, its threads and its costs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from zwarm_tui.config.settings import CheckpointSettings
 from zwarm_tui.core import events as e
-from zwarm_tui.core.checkpoints import Checkpoint, CheckpointManager
+from zwarm_tui.core.checkpoints import Checkpoint
 from zwarm_tui.core.errors import ConfirmationNeededError, UsageError
-from zwarm_tui.core.model import BranchView, CheckpointView, TurnView
-from zwarm_tui.core.model import Path as Line
+from zwarm_tui.core.model import SessionView, TurnView
 from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.sessions.turn import Turn
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
-from zwarm_tui.timeline.snapshots import ROOT, Snapshots, Tree, by_name, summary
+from zwarm_tui.timeline.files import BranchFiles
+from zwarm_tui.timeline.returned import told
+from zwarm_tui.timeline.snapshots import Snapshots, commits_of, summary
+from zwarm_tui.timeline.tree import branch_view, changed, checkpoint, last, load, pointer, target
 
 Json = dict[str, Any]
 RUNNING = ("wait", "interrupt", "leave")
 LONGEST_NAME = 64
 """Characters in the name of a checkpoint."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a jump leads: a checkpoint (0: the root), or with None a branch's tip."""
-
-    branch: int
-    checkpoint: int | None
-    label: str
-    path: Line
+PRUNE_EVERY = 25
+"""Checkpoints between two looks for old snapshots."""
 
 
 class Timeline:
@@ -57,9 +53,26 @@ class Timeline:
         self._store, self._reader, self._sessions = store, reader, sessions
         self.project = project
         self.snapshots = Snapshots(project, settings or CheckpointSettings())
-        self._lock = asyncio.Lock()
+        self.files = BranchFiles(reader, sessions, self.snapshots, project)
+        self._one = asyncio.Lock()
+        self._unsure = False
+        """Something could not be written, and may yet be: then the log says where we are."""
         self.tree = load(reader)
         sessions.move(reader.position().branch)
+        sessions.set_returned(self._returned)
+
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """One change of the timeline at a time, each from what the log says."""
+        async with self._one:
+            if self._unsure:
+                self._reload()
+            yield
+
+    def _reload(self) -> None:
+        self.tree = load(self._reader)
+        self._sessions.move(self._reader.position().branch)
+        self._unsure = False
 
     # -- recording ------------------------------------------------------------------
 
@@ -67,22 +80,23 @@ class Timeline:
         self, description: str, *, branch: int | None = None, metadata: Json | None = None
     ) -> Checkpoint:
         """Take a checkpoint at the tip of a branch (the current one by default)."""
-        async with self._lock:
+        async with self._alone():
             return await self._record(description, branch or self._reader.position().branch, metadata)
 
     async def _record(self, description: str, branch: int, metadata: Json | None = None) -> Checkpoint:
-        parent, since = self._last(branch)
+        parent, since = last(self._reader, branch)
         # What ends while the files are captured is of the next checkpoint.
         log = self._reader.last_seq()
         ended = [t for t in self._reader.ended(branch, since) if (t.end_seq or 0) <= log]
         number = self.tree.next_id
+        trees = self.files.trees(branch, since)
         files = await self.snapshots.take(
-            number, f"T{number}: {description}", self._trees(branch), by_name(self._files_of(parent))
+            number, f"T{number}: {description}", trees, self.files.known(parent)
         )
         state = {
             "branch": branch,
             "log": log,
-            "sessions": {t.session: _pointer(t) for t in ended},
+            "sessions": {t.session: pointer(t) for t in ended},
             "files": files,
         }
         here = self.tree.current()
@@ -101,64 +115,41 @@ class Timeline:
             state=state,
             metadata=taken.metadata,
         )
-        try:
-            await self._commit(event, branch=branch)
-        except BaseException:
-            self.tree = load(self._reader)  # only what the log has ever was
-            raise
+        await self._commit(event, branch=branch)
+        if number % PRUNE_EVERY == 0:
+            await self.prune()
         return taken
-
-    def _trees(self, branch: int) -> list[Tree]:
-        """The work trees of a branch that its next checkpoint has to look at."""
-        busy = any(t.running and t.watched for t in self._sessions.running(branch))  # a run writes nothing
-        return [Tree(ROOT, self.project, busy)]
-
-    def _files_of(self, checkpoint: int) -> Json | None:
-        if checkpoint == 0:
-            return None
-        files: Json | None = self._reader.checkpoint_state(checkpoint).get("files")
-        return files
-
-    def _last(self, branch: int) -> tuple[int, int]:
-        """(id, seq) of the last checkpoint on a branch, or of its fork."""
-        view = self._branch(branch)
-        forked_only = view.tip == view.checkpoint  # its first checkpoint is still to come
-        return view.tip, view.cut if forked_only else self._reader.checkpoint_seq(view.tip)
 
     def changed(self, branch: int) -> bool:
         """Did a turn end on the branch since its last checkpoint?"""
-        return bool(self._reader.ended(branch, self._last(branch)[1]))
+        return changed(self._reader, branch)
+
+    async def prune(self) -> list[str]:
+        """Drop the refs of old snapshots, but none that a branch needs."""
+        needed: set[str] = set()
+        for view in self._reader.branches():
+            for one in (view.tip, view.checkpoint):
+                needed |= commits_of(self.files.held(one))
+        needed |= {w.snapshot for w in self._reader.places().worktrees if w.state != "gone"}
+        return await self.snapshots.prune(needed)
+
+    async def recover(self) -> list[str]:
+        """Finish or take back what a dead engine left half done. What was done about it."""
+        gone = await self._sessions.worktrees.recover()
+        return [f"a worktree that was not made to its end was taken away: {path}" for path in gone]
 
     # -- travelling -----------------------------------------------------------------
 
-    def target(self, label: str) -> Target:
-        """What a label ("T3", "root") or a branch's name leads to."""
-        wanted = label.strip()
-        for b in self._reader.branches():
-            if b.name == wanted:
-                return Target(b.id, None, b.name, self._reader.path(b.id))
-        if wanted.lower() == "root":
-            return Target(1, 0, "root", self._reader.path_at(0))
-        try:
-            found = self._checkpoint(wanted)
-        except UsageError:
-            raise UsageError(
-                f"no checkpoint or branch '{wanted}' (zwarm-tui checkpoints shows them)"
-            ) from None
-        if self._branch(found.branch).tip == found.id and not self.changed(found.branch):
-            return Target(found.branch, None, found.label, self._reader.path(found.branch))
-        return Target(found.branch, found.id, found.label, self._reader.path_at(found.id))
-
-    def preview(self, label: str) -> Json:
+    async def preview(self, label: str) -> Json:
         """What a jump would do; changes nothing."""
-        position, target = self._reader.position(), self.target(label)
-        then = {s.id: s.turns for s in self._reader.sessions(target.path)}
+        position, to = self._reader.position(), target(self._reader, label)
+        then = {s.id: s.turns for s in self._reader.sessions(to.path)}
         now = self._reader.sessions(position.path)
         running = self._sessions.running(position.branch)
         return {
-            "label": target.label,
-            "branch": self._branch(target.branch).name,
-            "branches_on_next_message": target.checkpoint is not None,
+            "label": to.label,
+            "branch": branch_view(self._reader, to.branch).name,
+            "branches_on_next_message": to.checkpoint is not None,
             "sessions_back": [
                 {"id": s.id, "task": s.task, "turns": s.turns - then[s.id]}
                 for s in now
@@ -166,8 +157,8 @@ class Timeline:
             ],
             "sessions_absent": [s.id for s in now if s.id not in then],
             "running": [{"id": t.session, "task": t.text} for t in running],
-            "files": "files stay as they are: branches do not have their own yet",
-            "same": target.path == position.path and not running,
+            "files": "each branch has files of its own",
+            "same": to.path == position.path and not running,
         }
 
     async def goto(self, label: str, *, running: str | None = None) -> Json:
@@ -176,7 +167,7 @@ class Timeline:
         if running is not None and running not in RUNNING:
             raise UsageError(f"running is one of {', '.join(RUNNING)}")
         here = self._reader.position()
-        self.target(label)  # an unknown label stops nothing
+        target(self._reader, label)  # an unknown label stops nothing
         turns = self._sessions.running(here.branch) if not here.detached else []
         if turns and running is None:
             names = ", ".join(t.session for t in turns)
@@ -188,43 +179,50 @@ class Timeline:
                 await self._sessions.interrupt(t.session)
         elif running == "wait":
             await asyncio.gather(*(self._sessions.wait(t.session) for t in turns))
-        async with self._lock:
+        async with self._alone():
             here = self._reader.position()
             if not here.detached and self.changed(here.branch):
                 await self._record(f"before the jump to {label}", here.branch)
-            target = self.target(label)
-            await self._move(target.branch, target.checkpoint)
-            return {"label": target.label, "branch": self._branch(target.branch).name}
+            to = target(self._reader, label)
+            await self._move(to.branch, to.checkpoint)
+            return {"label": to.label, "branch": branch_view(self._reader, to.branch).name}
 
-    async def settle(self) -> int:
+    async def settle(self, *, confirm: bool = False) -> int:
         """Called before anything new is said: where the position is in the past, a
-        branch begins there. Returns the branch that the new turn belongs to."""
-        async with self._lock:
+        branch begins there, with files of its own. Returns the branch that the new turn
+        belongs to. `ConfirmationNeededError`: the checkpoint has no files; with `confirm`
+        the branch begins with those of now."""
+        async with self._alone():
             here = self._reader.position()
-            if not here.detached:
-                return here.branch
-            names = {b.name for b in self._reader.branches()}
-            n = len(names) + 1
-            while f"branch-{n}" in names:
-                n += 1
-            return await self._fork(f"branch-{n}", here.checkpoint)
+            if here.detached:
+                return await self._fork(self._next_name(), here.checkpoint, confirm=confirm)
+            await self._at_root()
+            await self._ensure(here.branch, confirm=confirm)
+            return here.branch
 
-    async def branch(self, name: str, *, start: str | None = None) -> Json:
+    async def ensure(self, branch: int) -> None:
+        """See to it that a branch that is there has its files."""
+        async with self._alone():
+            await self._ensure(branch, confirm=False)
+
+    async def branch(self, name: str, *, start: str | None = None, confirm: bool = False) -> Json:
         """A new branch at the current place or at a checkpoint; goes there."""
         name = self._free(name)
         if start is not None:
             await self.goto(start, running="leave")
-        async with self._lock:
+        async with self._alone():
             here = self._reader.position()
-            if not here.detached and self.changed(here.branch):
-                await self._record(f"before branch {name}", here.branch)
-                here = self._reader.position()
-            branch = await self._fork(name, here.checkpoint)
+            if not here.detached:
+                await self._at_root()
+                if self.changed(here.branch) or await self.files.differ(here.branch):
+                    await self._record(f"before branch {name}", here.branch)
+                    here = self._reader.position()
+            branch = await self._fork(name, here.checkpoint, confirm=confirm)
             return {"branch": name, "id": branch, "from": self.tree.label_for(here.checkpoint)}
 
     async def rename(self, old: str, new: str) -> Json:
         """Give a branch another name."""
-        async with self._lock:
+        async with self._alone():
             found = next((b for b in self._reader.branches() if b.name == old), None)
             if found is None:
                 raise UsageError(f"no branch '{old}'")
@@ -233,8 +231,8 @@ class Timeline:
 
     async def name(self, label: str, name: str) -> Json:
         """A name beside a checkpoint's label; "" takes it away. {label, name}."""
-        async with self._lock:
-            found, name = self._checkpoint(label), " ".join(name.split())
+        async with self._alone():
+            found, name = checkpoint(self._reader, label), " ".join(name.split())
             if len(name) > LONGEST_NAME or re.fullmatch(r"(?i)root|T\d+", name):
                 raise UsageError(
                     f"'{name[:80]}' can't name a checkpoint: {LONGEST_NAME} characters at most (not root, not a label)"
@@ -247,38 +245,52 @@ class Timeline:
 
     async def note(self, label: str, text: str) -> Json:
         """What to remember of a checkpoint; "" takes it away. {label, note}."""
-        async with self._lock:
-            found, text = self._checkpoint(label), text.strip()
+        async with self._alone():
+            found, text = checkpoint(self._reader, label), text.strip()
             await self._commit(e.CheckpointNoted(found.id, text), branch=found.branch)
             return {"label": found.label, "note": text}
 
-    def _checkpoint(self, wanted: str) -> CheckpointView:
-        """The one with this label, in any case, or else with this name."""
-        wanted, all_of_them = wanted.strip(), self._reader.checkpoints()
-        found = next((c for c in all_of_them if c.label.lower() == wanted.lower()), None)
-        found = found or next((c for c in all_of_them if wanted and c.name == wanted), None)
-        if found is None:
-            raise UsageError(f"no checkpoint '{wanted}' (zwarm-tui checkpoints shows them)")
-        return found
-
-    async def _fork(self, name: str, checkpoint: int) -> int:
-        branches = self._reader.branches()
-        new = max(b.id for b in branches) + 1
-        at = self._reader.path_at(checkpoint)
-        created = e.BranchCreated(
-            branch=new, name=name, parent=at[-1][0], checkpoint=checkpoint, cut=at[-1][1]
-        )
-        await self._commit(created, e.Moved(new), branch=new)
-        self.tree.goto(checkpoint)
+    async def _fork(self, name: str, at: int, *, confirm: bool) -> int:
+        """Begin a branch at a checkpoint: its files are made first, then one transaction
+        makes it be and goes there."""
+        new = max(b.id for b in self._reader.branches()) + 1
+        line = self._reader.path_at(at)
+        made = await self.files.begin(new, name, at, confirm=confirm)
+        created = e.BranchCreated(branch=new, name=name, parent=line[-1][0], checkpoint=at, cut=line[-1][1])
+        await self._commit(created, *made, e.Moved(new), branch=new)
+        self.tree.goto(at)
         self._sessions.move(new)
         return new
 
     async def _move(self, branch: int, checkpoint: int | None) -> None:
         await self._commit(e.Moved(branch, checkpoint), branch=branch)
-        self.tree.goto(self._branch(branch).tip if checkpoint is None else checkpoint)
+        self.tree.goto(branch_view(self._reader, branch).tip if checkpoint is None else checkpoint)
         self._sessions.move(branch)
 
+    async def _ensure(self, branch: int, *, confirm: bool) -> None:
+        if made := await self.files.ensure(branch, confirm=confirm):
+            await self._commit(*made, branch=branch)
+
+    async def _at_root(self) -> None:
+        """Before the first turn: what the files are like, for who goes back to the root."""
+        if len(self.tree) or self._reader.checkpoints() or self.files.held(0):
+            return
+        files = await self.snapshots.take(0, "before the first checkpoint", self.files.trees(1, 0), {})
+        if files["problem"] is None:
+            await self._commit(e.FilesAtRoot(files))
+
+    async def _returned(self, view: SessionView, turn: Turn, before: TurnView) -> str | None:
+        branch = branch_view(self._reader, turn.branch)
+        return await told(self._reader, self.snapshots, view, branch, before)
+
     # -- helpers --------------------------------------------------------------------
+
+    def _next_name(self) -> str:
+        names = {b.name for b in self._reader.branches()}
+        n = len(names) + 1
+        while f"branch-{n}" in names:
+            n += 1
+        return f"branch-{n}"
 
     def _free(self, name: str) -> str:
         name = name.strip()
@@ -290,50 +302,9 @@ class Timeline:
             raise UsageError(f"there is a branch '{name}' already: goto it, or choose another name")
         return name
 
-    def _branch(self, branch: int) -> BranchView:
-        return next(b for b in self._reader.branches() if b.id == branch)
-
     async def _commit(self, *events: e.Event, branch: int = 1) -> None:
-        await self._store.commit(*(e.Record(event, branch=branch) for event in events))
-
-
-def load(reader: Reader) -> CheckpointManager:
-    """The tree as the log has it, at the project's current position."""
-    tree = CheckpointManager.from_dict(
-        {
-            "checkpoints": [
-                {
-                    "checkpoint_id": c.id,
-                    "label": c.label,
-                    "description": c.description,
-                    "timestamp": c.time,
-                    "state": reader.checkpoint_state(c.id),
-                    "metadata": c.metadata,
-                    "parent_id": c.parent,
-                }
-                for c in reader.checkpoints()
-            ],
-            "label_prefix": "T",
-            "next_id": 1,
-            "active": {},
-            "current": 0,
-        }
-    )
-    tree.goto(reader.position().checkpoint)
-    return tree
-
-
-def _pointer(turn: TurnView) -> Json:
-    return {
-        "thread": turn.thread,
-        "native_turn": turn.native_turn,
-        "turn": turn.turn,
-        "status": turn.status.value,
-        "seq": turn.end_seq,
-    }
-
-
-def describe(texts: Iterable[str]) -> str:
-    """One line for the timeline, of what was said."""
-    words = " ".join(" ".join(texts).split())
-    return words if len(words) <= 80 else words[:79] + "…"
+        try:
+            await self._store.commit(*(e.Record(event, branch=branch) for event in events))
+        except BaseException:
+            self._unsure = True
+            raise

@@ -163,9 +163,13 @@ class DelegationTools:
                 raise UsageError(
                     'no sandbox was found and nobody is here to ask (pilot.bash = "allow" allows all)'
                 )
-            if not await self.human.allow(command, self.working_dir):
+            if not await self.human.allow(command, self._here()):
                 raise UsageError("the person declined this command")
-        return await run_command(command, cwd=self.working_dir, codex=sandbox)
+        return await run_command(command, cwd=self._here(), codex=sandbox)
+
+    def _here(self) -> Path:
+        """The working folder as the current branch has it."""
+        return self.sessions.place(self.working_dir)
 
     @_tool
     async def chat(self, message: str, wait_for_user_input: bool = False) -> Json:

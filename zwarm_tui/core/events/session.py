@@ -51,6 +51,8 @@ class ThreadBound(Event):
     executor: str | None = None
     toolset: str | None = None
     """Hash of the tools that the thread was begun with (they can't change later)."""
+    cwd: str | None = None
+    """The folder that it works in from this turn on."""
 
 
 @value()

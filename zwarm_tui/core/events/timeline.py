@@ -70,3 +70,83 @@ class Moved(Event):
     kind: ClassVar[str] = "moved"
     branch: int
     checkpoint: int | None = None
+
+
+@value()
+class FilesAtRoot(Event):
+    """The files as they were before the first checkpoint: of the shape of a
+    checkpoint's `state["files"]`."""
+
+    kind: ClassVar[str] = "files.root"
+    files: dict[str, Any]
+
+
+@value(kw_only=True)
+class WorktreeBegun(Event):
+    """A worktree is about to be made at `path` from the commit `snapshot`, at the commit
+    `head`: of a branch, or of one session on it. Until it is made, what lies there is
+    half of one. `checkout` is the person's own work tree."""
+
+    kind: ClassVar[str] = "worktree.begun"
+    path: str
+    branch: int
+    session: str = ""
+    snapshot: str
+    head: str | None = None
+    checkout: str
+
+
+@value()
+class WorktreeMade(Event):
+    """Its branch (or session) works there from now on."""
+
+    kind: ClassVar[str] = "worktree.made"
+    path: str
+
+
+@value()
+class WorktreeReady(Event):
+    """The set-up command was run in it; `problem` is why that failed."""
+
+    kind: ClassVar[str] = "worktree.ready"
+    path: str
+    problem: str | None = None
+
+
+@value()
+class WorktreeGone(Event):
+    """It is not used any more; `kept`: its folder still lies there."""
+
+    kind: ClassVar[str] = "worktree.gone"
+    path: str
+    why: str
+    kept: bool = False
+
+
+@value()
+class CheckoutTaken(Event):
+    """This branch works in the person's checkout from now on (at first that is branch 1);
+    the one that did so before gets a worktree when it is next spoken to."""
+
+    kind: ClassVar[str] = "checkout.taken"
+    branch: int
+
+
+@value()
+class RestoreBegun(Event):
+    """The files at `path` are about to be changed from the snapshot `come` to the
+    snapshot `go`. Until the restore has ended, they may be a mixture of both."""
+
+    kind: ClassVar[str] = "restore.begun"
+    path: str
+    come: str
+    go: str
+
+
+@value()
+class RestoreEnded(Event):
+    """`done`: the files are those of `go`; otherwise they were put back."""
+
+    kind: ClassVar[str] = "restore.ended"
+    path: str
+    done: bool = True

@@ -195,7 +195,6 @@ class AppServer:
     async def fork(self, thread: str, spec: ThreadSpec, sink: Sink, *, at_turn: str | None = None) -> Forked:
         """A thread with this one's history, in the folder of `spec`."""
         server = await self._running()
-        was = await server.call("thread/read", {"threadId": thread, "includeTurns": False})
         parent = self._threads.get(thread)
         busy = parent is not None and parent.turn is not None
         inherited = None if busy and at_turn is None else self._lineage.after(thread, at_turn)
@@ -205,9 +204,6 @@ class AppServer:
         if at_turn is not None:
             given["lastTurnId"] = at_turn
         live = self._adopt(await server.call("thread/fork", given), spec, sink, server, inherited)
-        folder = text(obj(was, "thread"), "cwd")
-        if folder and folder != spec.cwd:
-            live.preface = params.moved(folder, spec.cwd)
         return Forked(live.id)
 
     def _adopt(
@@ -262,8 +258,7 @@ class AppServer:
             if live.rpc is None:
                 await self._load(live)
             assert live.rpc is not None
-            said = f"{live.preface}\n\n{text_}" if live.preface else text_
-            result = await live.rpc.call("turn/start", params.turn(live.id, said, live.spec))
+            result = await live.rpc.call("turn/start", params.turn(live.id, text_, live.spec))
         except ServerGone:
             return  # with the server the turn has ended
         except (RpcError, TimeoutError) as error:
@@ -272,7 +267,6 @@ class AppServer:
         except ExecutorError:
             live.abandon()
             raise
-        live.preface = None
         live.began(text(obj(result, "turn"), "id"))
 
     async def steer(self, thread: str, text_: str) -> None:

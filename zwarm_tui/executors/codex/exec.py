@@ -57,7 +57,6 @@ class _Thread:
     native: str | None
     running: Running
     mark: str
-    preface: str | None = None
     child: Child | None = None
     interrupted: bool = False
     begun: bool = False
@@ -116,8 +115,6 @@ class Exec:
             return Forked(await self.start(spec, sink), exact=False)
         made = await self._fork_native(native, spec)
         name = self._add(f"exec-{uuid.uuid4().hex}", spec, sink, made, Running(total))
-        if live is not None and live.spec.cwd != spec.cwd:
-            self._threads[name].preface = params.moved(live.spec.cwd, spec.cwd)
         self._save(name)
         return Forked(name)
 
@@ -173,12 +170,11 @@ class Exec:
         live = self._live(thread)
         if live.child is not None:
             raise ExecutorError(f"thread {thread} is at work on a turn: wait for it or interrupt it")
-        said = f"{live.preface}\n\n{text_}" if live.preface else text_
-        live.preface, live.interrupted = None, False
-        ended = await self._run(thread, live, said)
+        live.interrupted = False
+        ended = await self._run(thread, live, text_)
         if live.native and live.running.total == Tokens() and "no rollout found" in (ended.stderr or ""):
             live.native = None  # its first turn was stopped before codex had written anything down
-            ended = await self._run(thread, live, said)
+            ended = await self._run(thread, live, text_)
         return ended
 
     async def _run(self, thread: str, live: _Thread, said: str) -> e.TurnEnded:

@@ -49,8 +49,6 @@ class LiveThread:
         """The server that has the thread loaded; None after it died."""
         self.model: str | None = spec.model
         self.turn: Turn | None = None
-        self.preface: str | None = None
-        """Goes before the text of the next turn."""
         self._lineage = lineage
         self._turns: set[str] = set()
         self._asked: dict[str, requests.Asked] = {}

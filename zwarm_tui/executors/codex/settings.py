@@ -85,15 +85,6 @@ def text_input(text: str) -> list[dict[str, Any]]:
     return [{"type": "text", "text": text}]
 
 
-def moved(old: str, new: str) -> str:
-    """Said before the first message of a fork that works in another folder: what it
-    remembers of paths is of the old one."""
-    return (
-        f"[The working folder has changed from {old} to {new}. Paths under the old folder in what was said "
-        "so far stand for those under the new one. Work in the new folder only.]"
-    )
-
-
 def flags(spec: ThreadSpec, run: str) -> list[str]:
     """The same for `codex exec`, as arguments before its subcommand. It can ask
     nobody, so that its approval policy is always "never"."""
