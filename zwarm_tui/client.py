@@ -98,12 +98,13 @@ class EngineClient(Protocol):
     async def start_run(
         self, kind: str, name: str, inputs: Json, *, resume: str | None = None, attended: bool = True
     ) -> Json:
-        """Begin a run of a "workflow" (a name or a file), or go on with the run `resume`
-        of it. {run_id}, at once; how it goes is in the log. `attended`: somebody sees to
+        """Begin a run of a "workflow" or a "command" (a name or a file), or go on with the
+        run `resume` of a workflow. {run_id}, at once; how it goes is in the log. `attended`: somebody sees to
         what is asked. The run is a session, that can be waited for and interrupted."""
 
-    async def cancel_run(self, run_id: str) -> Json:
-        """Interrupt a run and its agents; it can be resumed. Its session."""
+    async def cancel_run(self, run_id: str, *, hard: bool = False) -> Json:
+        """Interrupt a run and its agents: its session, when a command has cleaned up. A
+        workflow can be resumed. `hard` leaves out what is left of a cleanup's own steps."""
 
     async def resume_run(self, run_id: str) -> Json:
         """Go on with a run that did not complete, after what it has completed. {run_id}."""

@@ -57,7 +57,8 @@ class Engine:
         self.store, self.sessions = store, sessions
         self.reader: Reader = sessions.reader
         self.timeline = Timeline(store, self.reader, sessions, project=project, settings=settings.checkpoints)
-        self.runs = Runs(sessions, self.timeline, project)
+        folder = settings.worktree.dir
+        self.runs = Runs(sessions, self.timeline, project, Path(folder).expanduser() if folder else None)
         self.problems: list[str] = list(store.notices)
         self.recovered: list[str] = []
         """Sessions whose turn a dead engine left unfinished."""
@@ -120,6 +121,7 @@ class Engine:
             engine.problems.append(f"{problem}: agents work in it, and checkpoints hold no files")
         if clear is not None:
             await clear(sorted({turn.session for turn in engine.reader.unfinished()}))
+        engine.problems += await engine._take_back()
         engine.runs.recover()
         engine.recovered = sessions.recover()
         for record in left_open(engine.reader):
@@ -127,6 +129,15 @@ class Engine:
         engine.problems += await engine.timeline.recover()
         engine.problems += await engine._adoption().recover()
         return engine
+
+    async def _take_back(self) -> list[str]:
+        """See to what commands of a dead engine left; a sentence on each."""
+        state = state_dir(self.project)
+        if not any(state.glob("runs/*/live.json")):
+            return []
+        from zwarm_tui.commands.recovery import recover  # seldom needed, and slow to import
+
+        return await recover(self.project, state, self.store, self.reader)
 
     # -- the pilot --------------------------------------------------------------------
 
@@ -322,14 +333,14 @@ class Engine:
     async def start_run(
         self, kind: str, name: str, inputs: Json, *, resume: str | None = None, attended: bool = True
     ) -> Json:
-        if kind != "workflow":
-            raise UsageError(f"a run is one of a workflow, not of a '{kind}'")
         await self.timeline.settle()
         if resume is not None:
             return {"run_id": await self.runs.resume(resume, name, inputs, attended=attended)}
-        return {"run_id": await self.runs.start(name, inputs, attended=attended)}
+        return {"run_id": await self.runs.start(kind, name, inputs, attended=attended)}
 
-    async def cancel_run(self, run_id: str) -> Json:
+    async def cancel_run(self, run_id: str, *, hard: bool = False) -> Json:
+        if hard:
+            self.runs.hurry(self.reader.find(run_id))
         return await self.interrupt(run_id)
 
     async def resume_run(self, run_id: str) -> Json:

@@ -1,4 +1,4 @@
-"""Runs of workflows in an engine: a run is a session like any other, with one turn each
+"""Runs of workflows and commands in an engine: a run is a session like any other, with one turn each
 time that it is begun or taken up again. So it is on the lists, is interrupted, flagged,
 waited for and recovered like them, and what it asks waits for its person like theirs.
 """
@@ -11,22 +11,30 @@ import json
 import secrets
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import ExecutorError, UsageError
+from zwarm_tui.core.errors import ExecutorError, UsageError, ZwarmError
 from zwarm_tui.core.events import TurnEnded
 from zwarm_tui.executors.base import Capabilities, Decision, ExecutorInfo, Forked, Sink, ThreadSpec
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.timeline import Timeline
 
+if TYPE_CHECKING:
+    from zwarm_tui.commands.run import CommandRun
+    from zwarm_tui.workflow.runs import RunView
+
 Json = dict[str, Any]
 NAME = "run"
 DIED = "the process that ran it died: it can be resumed"
+KINDS = ("workflow", "command")
 
 
 class Run(Protocol):
-    """What can be run: its id is its session's."""
+    """What can be run: its id is its session's. `stopped` is what to say where it was
+    cancelled."""
+
+    stopped: str
 
     @property
     def id(self) -> str: ...
@@ -76,7 +84,7 @@ class RunAgent:
             await asyncio.wait({task})
             del self._going[thread]
         if task.cancelled():
-            return TurnEnded(status="interrupted", error="it was interrupted: it can be resumed")
+            return TurnEnded(status="interrupted", error=run.stopped)
         if (error := task.exception()) is not None:
             return TurnEnded(status="failed", error=str(error) or type(error).__name__)
         if (result := task.result()) is not None:
@@ -107,16 +115,31 @@ class RunAgent:
 class Runs:
     """The runs of an engine's project."""
 
-    def __init__(self, sessions: CodexSessionManager, timeline: Timeline, project: Path) -> None:
+    def __init__(
+        self, sessions: CodexSessionManager, timeline: Timeline, project: Path, worktrees: Path | None = None
+    ) -> None:
+        """`worktrees`: where those of commands are made; None: beside the project."""
         self._sessions, self._timeline, self._project = sessions, timeline, project
+        self._worktrees = worktrees
+        self._commands: dict[str, CommandRun] = {}
+        """Those under way."""
         self._agent = RunAgent()
         sessions.add_executor(self._agent)
 
-    async def start(self, name: str, inputs: Mapping[str, Any], *, attended: bool) -> str:
-        """Begin a run of a workflow (a file, or a name): its id. `InputError` and
-        `WorkflowLoadError` before anything has begun."""
-        run = self._workflow(name, inputs, attended=attended, id=secrets.token_hex(4))
+    async def start(self, kind: str, name: str, inputs: Mapping[str, Any], *, attended: bool) -> str:
+        """Begin a run of a workflow or a command (a file, or a name): its id. A `UsageError`
+        that says what is wrong with it or its inputs, before anything has begun."""
+        if kind not in KINDS:
+            raise UsageError(f"a run is one of a {' or a '.join(KINDS)}, not of a '{kind}'")
+        make = self._command if kind == "command" else self._workflow
+        run = make(name, inputs, attended=attended, id=secrets.token_hex(4))
         return await self._begin(run, _title(name, inputs))
+
+    def hurry(self, run: str) -> None:
+        """The run of a command that is being cancelled: leave out what is left of its
+        cleanup's steps. Nothing happens where there is none."""
+        if (command := self._commands.get(run)) is not None:
+            command.hurry()
 
     async def resume(
         self,
@@ -133,6 +156,7 @@ class Runs:
         from zwarm_tui.workflow.runs import find_run
 
         view = find_run(self._sessions.reader, run)
+        _check_workflow(view)
         _check_stages(view.stages, forget)
         again = self._workflow(
             name or view.source, inputs or {}, attended=attended, resume=view.id, forget=forget
@@ -155,6 +179,7 @@ class Runs:
         from zwarm_tui.workflow.runs import find_run
 
         view = find_run(self._sessions.reader, run)
+        _check_workflow(view)
         _check_stages(view.stages, [stage])
         label = self._before(view.id, view.stages[stage].parents)
         names = {b.name for b in self._sessions.reader.branches()}
@@ -221,6 +246,28 @@ class Runs:
             **how,
         )
 
+    def _command(self, name: str, inputs: Mapping[str, Any], *, attended: bool, id: str) -> Run:
+        from zwarm_tui.commands.discovery import find_command  # few engines need it, and it is slow to import
+        from zwarm_tui.commands.run import CommandRun
+
+        definition, branch = find_command(name, self._project), self._sessions.branch
+
+        async def point(step: str) -> None:
+            about = {"run": id, "stage": step}
+            await self._timeline.record(f"{definition.name}: {step}", branch=branch, metadata=about)
+
+        run = CommandRun(
+            definition,
+            self._sessions,
+            project=self._project,
+            arguments=inputs,
+            id=id,
+            attended=attended,
+            worktrees=self._worktrees,
+            point=point,
+        )
+        return _Commanded(run, self._commands)
+
     async def _begin(self, run: Run, title: str) -> str:
         self._agent.ready[run.id] = run
         try:
@@ -245,6 +292,36 @@ class Runs:
         return self._timeline.tree.label_for(reader.position().checkpoint)
 
 
+class _Commanded:
+    """A command's run, whose failure is the turn's."""
+
+    stopped = "it was cancelled, and cleaned up"
+
+    def __init__(self, run: CommandRun, going: dict[str, CommandRun]) -> None:
+        self.run, self._going = run, going
+
+    @property
+    def id(self) -> str:
+        return self.run.id
+
+    async def execute(self) -> str | None:
+        """What was kept, and why; raises what ended it."""
+        self._going[self.id] = self.run
+        try:
+            result = await self.run.execute()
+        finally:
+            del self._going[self.id]
+        told = [*result.kept, *result.cleanup_errors]
+        if not result.success:
+            raise ZwarmError("\n".join([result.error or "it failed", *told]))
+        return "\n".join(told) or None
+
+
+def _check_workflow(run: RunView) -> None:
+    if run.flavour == "command":
+        raise UsageError(f"{run.id} is a run of the command '{run.name}', which is run again as a whole")
+
+
 def _check_stages(known: Collection[str], wanted: Collection[str]) -> None:
     for stage in wanted:
         if stage not in known:
@@ -253,5 +330,5 @@ def _check_stages(known: Collection[str], wanted: Collection[str]) -> None:
 
 def _title(name: str, inputs: Mapping[str, Any]) -> str:
     with contextlib.suppress(ValueError):
-        name = Path(name).stem if name.endswith(".py") else name
+        name = Path(name).stem if name.endswith((".py", ".yaml", ".yml")) else name
     return " ".join([name, *(f"{key}={value}" for key, value in inputs.items())])

@@ -38,6 +38,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "adopt": ("adopt", "Put a branch's files onto your checkout."),
     "cost": ("timeline", "What was spent: in all, by session, model and day."),
     "export": ("export", "A session's transcript, or the whole log."),
+    "run": ("run", "Run a command of yours to its end."),
+    "commands": ("run", "The commands that there are."),
     "workflow": ("workflow", "Run a workflow of stages, or see how its runs stand."),
     "host": ("host", "The background process that owns the agents."),
     "mcp": ("mcp", "Serve the delegation tools over MCP, on stdio."),

@@ -13,7 +13,7 @@ from zwarm_tui.commands.arguments import resolve
 from zwarm_tui.commands.builtin import BuiltinSteps
 from zwarm_tui.commands.claims import ClaimedTerminals, ClaimedWorktrees, Claims
 from zwarm_tui.commands.command import ExecutionResult, create_command
-from zwarm_tui.commands.definition import CommandDefinition, CommandStep
+from zwarm_tui.commands.definition import CommandDefinition, CommandStep, StepType
 from zwarm_tui.commands.observer import Observer
 from zwarm_tui.commands.session import Session, Terminals
 from zwarm_tui.commands.steps import StepResult, StepRunner
@@ -21,6 +21,7 @@ from zwarm_tui.commands.terminals import TmuxTerminals
 from zwarm_tui.core import events as e
 from zwarm_tui.executors.process import RUN_MARK, sweep
 from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.workflow.context import Point
 from zwarm_tui.workflow.runs import RunView
 from zwarm_tui.workflow.stages import Journal
 
@@ -34,7 +35,8 @@ _OUTPUT = 4000
 class CommandRun:
     """One run of a command. Raises `ArgumentError` before anything has started.
 
-    `attended` says that somebody sees to what its agents ask. `worktrees` is the folder
+    `id` is its own, made up by default. `attended` says that somebody sees to what its
+    agents ask. `point` is called with each stage that has completed. `worktrees` is the folder
     that worktrees are made in, `terminals` what makes tmux sessions (by default the
     person's, and this machine's).
     """
@@ -46,14 +48,17 @@ class CommandRun:
         *,
         project: Path,
         arguments: Mapping[str, Any] | None = None,
+        id: str | None = None,
         attended: bool = False,
         worktrees: Path | None = None,
         terminals: Terminals | None = None,
+        point: Point | None = None,
     ) -> None:
         values = resolve(definition.arguments, arguments or {}, project)
         self.definition = definition
         self._sessions = sessions
-        self._journal = Journal(None, sessions.store, sessions.branch)
+        self._journal = Journal(RunView(id) if id else None, sessions.store, sessions.branch)
+        self._work: asyncio.Future[ExecutionResult] | None = None
         self.session = Session(
             id=self._journal.run,
             command_name=definition.name,
@@ -62,7 +67,7 @@ class CommandRun:
             arguments=values,
         )
         self._claims = Claims(self.session, definition.cleanup)
-        log = _Log(self._journal, self.session)
+        log = _Log(self._journal, self.session, point)
         builtin = BuiltinSteps(
             ClaimedWorktrees(self._claims, worktrees),
             ClaimedTerminals(self._claims, terminals or TmuxTerminals(project)),
@@ -97,7 +102,7 @@ class CommandRun:
         with self._sessions.on_branch(self._journal.branch):
             self._claims.add()
             await self._journal.record(started)
-            work = asyncio.ensure_future(self._command.execute())
+            self._work = work = asyncio.ensure_future(self._command.execute())
             ending = asyncio.ensure_future(self._settle(work))
             cancelled: asyncio.CancelledError | None = None
             while not ending.done():
@@ -109,6 +114,11 @@ class CommandRun:
             if cancelled is not None:
                 raise cancelled
             return ending.result()
+
+    def hurry(self) -> None:
+        """A second cancel, from elsewhere."""
+        if self._work is not None:
+            self._work.cancel()
 
     async def _settle(self, work: asyncio.Future[ExecutionResult]) -> ExecutionResult:
         """Wait for the command's own task, which a cancel reaches, and record its end,
@@ -153,8 +163,8 @@ class CommandRun:
 class _Log(Observer):
     """Writes a run's steps to the log, each a stage after the one before it."""
 
-    def __init__(self, journal: Journal, session: Session) -> None:
-        self._journal, self._session = journal, session
+    def __init__(self, journal: Journal, session: Session, point: Point | None) -> None:
+        self._journal, self._session, self._point = journal, session, point
         self._names: list[str] = []
         self._current = ""
 
@@ -194,6 +204,8 @@ class _Log(Observer):
         await self._journal.record(
             e.StageEnded(run=self._journal.run, stage=self._current, status=status, result=facts, error=error)
         )
+        if self._point is not None and status == "completed" and step.type is not StepType.BUILTIN:
+            await self._point(self._current)
 
     def served(self, step: str, session: str, turn: int, how: str, role: str) -> None:
         self._journal.note(

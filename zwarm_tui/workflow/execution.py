@@ -35,6 +35,8 @@ class WorkflowRun:
     agents ask.
     """
 
+    stopped = "it was interrupted: it can be resumed"
+
     def __init__(
         self,
         workflow: Workflow,
