@@ -122,6 +122,10 @@ class Engine:
         if clear is not None:
             await clear(sorted({turn.session for turn in engine.reader.unfinished()}))
         engine.problems += await engine._take_back()
+        if engine.reader.open_checks():
+            from zwarm_tui.pipeline.recovery import recover  # seldom needed, and slow to import
+
+            recover(store, engine.reader)
         engine.runs.recover()
         engine.recovered = sessions.recover()
         for record in left_open(engine.reader):

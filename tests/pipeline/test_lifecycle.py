@@ -83,6 +83,21 @@ def test_only_the_call_of_the_state_is_allowed(calls: list[LifecycleState]) -> N
             assert lifecycle.state is before
 
 
+def test_the_gate_has_its_attempts_anew_after_a_review() -> None:
+    lifecycle, ctx = at_gate(max_gate_retries=2)
+    again = lifecycle.on_gate_result(ctx, GateResult(False, ("no",)))
+    assert again.message == "gate failed (attempt 1/2): no"
+    lifecycle.on_messages_complete(ctx)
+    lifecycle.on_log_ready(ctx)
+    assert lifecycle.on_gate_result(ctx, GateResult(True)).message == "gate passed (attempt 2/2)"
+    lifecycle.on_review_result(ctx, ReviewResult(False, (ReviewFinding(1, "wrong"),)))
+    lifecycle.on_messages_complete(ctx)
+    lifecycle.on_log_ready(ctx)
+    again = lifecycle.on_gate_result(ctx, GateResult(False, ("no",)))
+    assert (again.effect, again.message) == (Effect.SEND_GATE_RETRY, "gate failed (attempt 1/2): no")
+    assert ctx.most_gate_attempts == 2
+
+
 def test_errors_end_it_once() -> None:
     lifecycle, ctx = at_gate()
     transition = lifecycle.on_error(ctx, "the agent failed")

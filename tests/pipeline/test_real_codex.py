@@ -91,7 +91,7 @@ async def test_implement_gate_review_fix(
     assert session.status is SessionStatus.COMPLETED
     assert session.view.turns == 5  # first, resumed, gate 2/3, gate 3/3, review 2/3
     gates = logged(codex, session.id, e.GateDone)
-    assert [(g.passed, g.attempt) for g in gates] == [(False, 1), (False, 2), (True, 3), (True, 3)]  # type: ignore[attr-defined]
+    assert [(g.passed, g.attempt) for g in gates] == [(False, 1), (False, 2), (True, 3), (True, 1)]  # type: ignore[attr-defined]
     reviews = logged(codex, session.id, e.ReviewDone)
     assert [(r.passed, r.attempt, len(r.findings)) for r in reviews] == [(False, 1, 1), (True, 2, 0)]  # type: ignore[attr-defined]
     retries = logged(codex, session.id, e.RetryScheduled)

@@ -30,6 +30,7 @@ from zwarm_tui.pipeline import (
     SessionPrompts,
     runner,
 )
+from zwarm_tui.pipeline.recovery import recover
 from zwarm_tui.sessions import CodexSessionManager
 
 QUICK = RetryConfig(2, (0.0,), "go on with {issue_id}\n@say Went on.")
@@ -48,6 +49,26 @@ def test_the_runner_only_orchestrates() -> None:
     source = inspect.getsource(runner)
     assert "asyncio.sleep" not in source
     assert "backoff" not in source
+
+
+async def test_checks_that_a_kill_cut_off_get_their_end(sessions: CodexSessionManager, folder: Path) -> None:
+    done = await AgentSessionRunner(sessions).run_session(work(folder, "@say All done."))
+    session = str(done.session_id)
+    for event in (
+        e.GateStarted("gate:1", "tests", "pytest", 2, 3),
+        e.ReviewStarted("review:1", "agent", 1, 3),
+        e.GateStarted("gate:2", "lint", "ruff"),
+        e.GateDone(item="gate:2", gate="lint", command="ruff", passed=True, exit_code=0),
+    ):
+        await sessions.store.commit(e.Record(event, session, 1, 1, 1.0))
+    recover(sessions.store, sessions.reader)
+    recover(sessions.store, sessions.reader)  # it does so once
+    _, gate, review = logged(sessions, session, e.GateDone, e.ReviewDone)
+    assert isinstance(gate, e.GateDone)
+    assert (gate.gate, gate.passed, gate.error) == ("tests", False, "zwarm_tui stopped while it ran")
+    assert (gate.attempt, gate.attempts, gate.exit_code) == (2, 3, None)
+    assert isinstance(review, e.ReviewDone)
+    assert (review.passed, review.error) == (False, "zwarm_tui stopped while it ran")
 
 
 async def test_a_run_that_passes_at_once(sessions: CodexSessionManager, folder: Path) -> None:

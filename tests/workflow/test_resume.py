@@ -124,6 +124,55 @@ def test_kill_9_in_the_middle_of_five_stages_then_resume(project: Path) -> None:
     assert (status, "has completed: begin a new one" in stderr) == (2, True)
 
 
+BETWEEN = """
+import os, signal
+from pathlib import Path
+
+async def run(ctx):
+    async def ask(s):
+        one = await s.send("@run echo one >> paid\\n@say one")
+        two = await s.send("@run echo two >> paid\\n@say two")
+        if not Path("go").exists():
+            # Both turns have ended, and the stage has not: exactly here.
+            Path("here").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [one, two, await s.send("@run echo three >> paid\\n@say three")]
+
+    return (await ctx.stage("ask", ask)).result
+"""
+
+
+def test_a_turn_that_ended_before_the_kill_is_not_paid_for_again(project: Path) -> None:
+    """The stage had not ended, so it runs again; what it had been answered is in the log."""
+    Path("between.py").write_text(BETWEEN)
+    status, _, _ = zwarm("workflow", "run", "between.py")
+    assert (status, Path("here").exists()) == (-signal.SIGKILL, True)
+    assert paid() == ["one", "two"]
+    _, [run], _ = zwarm("workflow", "status")
+    before = run["cost_usd"]
+    Path("go").touch()
+    status, run, stderr = zwarm("workflow", "run", "between.py", "--resume", run["run"])
+    assert status == 0, stderr
+    assert run["result"] == ["one", "two", "three"]
+    assert paid() == ["one", "two", "three"]
+    [stage] = run["stages"]
+    assert [t["how"] for t in stage["turns"]] == ["kept", "kept", "continued"]
+    assert len({t["session"] for t in stage["turns"]}) == 1
+    assert run["cost_usd"] > before
+
+
+def test_a_prompt_that_changed_is_sent(project: Path) -> None:
+    Path("between.py").write_text(BETWEEN)
+    zwarm("workflow", "run", "between.py")
+    _, [run], _ = zwarm("workflow", "status")
+    Path("go").touch()
+    Path("between.py").write_text(BETWEEN.replace("@say two", "@say other"))
+    status, run, stderr = zwarm("workflow", "run", "between.py", "--resume", run["run"])
+    assert status == 0, stderr
+    assert run["result"] == ["one", "other", "three"]
+    assert paid() == ["one", "two", "one", "two", "three"], "another stage: it begins anew"
+
+
 def wait_for_stage(name: str) -> tuple[int, Any, str]:
     """Until that stage's agent has done what it pays for."""
     while True:

@@ -79,11 +79,14 @@ class Transition:
 
 @dataclass
 class LifecycleContext:
-    """What is known of one run; `review_attempt` is 0 until the first review.
+    """What is known of one run; `review_attempt` is 0 until the first review. `gate_attempt`
+    begins anew after a review that sent the agent back; `most_gate_attempts` is the most that
+    one such round took.
     `log_offset` is the log's seq up to which the last check has seen it."""
 
     session_id: str | None = None
     gate_attempt: int = 1
+    most_gate_attempts: int = 1
     review_attempt: int = 0
     log_offset: int = 0
     last_gate_result: GateResult | None = None
@@ -135,6 +138,7 @@ class ImplementerLifecycle:
         """The gates were run."""
         self._expect(LifecycleState.RUNNING_GATE)
         ctx.last_gate_result = result
+        ctx.most_gate_attempts = max(ctx.most_gate_attempts, ctx.gate_attempt)
         ctx.log_offset = new_offset or ctx.log_offset
         of = f"attempt {ctx.gate_attempt}/{self.max_gate_retries}"
         if result.passed:
@@ -175,6 +179,7 @@ class ImplementerLifecycle:
         if not again:
             return self._fail(ctx, f"review found what blocks ({of}): {why}")
         ctx.review_attempt += 1
+        ctx.gate_attempt = 1  # what is mended now has its own attempts at the gate
         return self._to(LifecycleState.PROCESSING, Effect.SEND_REVIEW_RETRY, f"review ({of}): {why}")
 
     def on_error(self, ctx: LifecycleContext, message: str) -> Transition:

@@ -127,7 +127,7 @@ class _Run:
             summary=(ctx.final_text or resolution) if ctx.success else resolution,
             session_id=self.session_id(),
             log_path=self._sessions.store.path,
-            gate_attempts=ctx.gate_attempt,
+            gate_attempts=ctx.most_gate_attempts,
             review_attempts=ctx.review_attempt,
             resolution=resolution,
             duration_seconds=time.monotonic() - began,

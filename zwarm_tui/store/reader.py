@@ -406,6 +406,15 @@ class Reader:
         found = (e.load(*row) for row in rows)
         return [event for event in found if isinstance(event, e.GateDone)]
 
+    def open_checks(self) -> list[e.Record]:
+        """Gates and reviews that began and have no end, oldest first."""
+        rows = self._db.execute(
+            "SELECT e.seq, e.time, e.session, e.branch, e.turn, e.kind, e.data FROM items i "
+            "JOIN events e ON e.seq = i.event_seq "
+            "WHERE i.open = 1 AND e.kind IN ('gate.started', 'review.started') ORDER BY e.seq"
+        )
+        return [e.Record(e.load(k, d), s, b, t, time, q) for q, time, s, b, t, k, d in rows]
+
     def checkpoint_seq(self, checkpoint: int) -> int:
         """A checkpoint's place in the log; 0 is the root's."""
         return self.path_at(checkpoint)[-1][1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
 from zwarm_tui.core.errors import ProviderMismatchError
+from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.sessions.turn import first_line
 from zwarm_tui.workflow import fingerprint
@@ -23,10 +24,10 @@ from zwarm_tui.workflow.errors import (
     UnattendedError,
 )
 from zwarm_tui.workflow.placeholders import check_prompt
-from zwarm_tui.workflow.runs import StageView
+from zwarm_tui.workflow.runs import Served, StageView
 from zwarm_tui.workflow.stages import Journal, Outcome, Stage, StageRunner, as_json
 from zwarm_tui.workflow.transcripts import Transcript, Transcripts
-from zwarm_tui.workflow.turns import Agent, take_turn
+from zwarm_tui.workflow.turns import Agent, spoken, take_turn
 
 T = TypeVar("T")
 Backend = tuple[str, str] | str
@@ -75,6 +76,8 @@ class RunState:
     transcripts: Transcripts
     finished: Mapping[str, StageView]
     """What earlier attempts at this run completed, by stage."""
+    cut_off: Mapping[str, StageView]
+    """The stages that the last attempt was in the middle of."""
     human: Human | None
     attended: bool
     """Somebody sees to what agents ask."""
@@ -159,6 +162,12 @@ class StageContext(Context):
         self.headless, self.attempt = headless, attempt
         self._agent = agent
         self._session: str | None = None
+        self._kept: list[Served] = []
+
+    def keep(self, served: Iterable[Served]) -> None:
+        """Take over the turns of an attempt that was cut off: as long as the same is sent,
+        their answers are handed out, and nothing is paid for twice."""
+        self._kept = list(served)
 
     @property
     def sent(self) -> bool:
@@ -178,6 +187,8 @@ class StageContext(Context):
             session, how = self._resumed(resume, role), "resumed"
         elif session is None:
             how = "fresh"
+        if (logged := self._again(prompt, session, role)) is not None:
+            return logged
 
         def served(session: str, turn: int) -> None:
             self._session = session
@@ -188,6 +199,32 @@ class StageContext(Context):
             )
 
         answer = await take_turn(run.sessions, self._agent, prompt, session=session, on_turn=served)
+        run.said.append(answer)
+        return answer
+
+    def _again(self, prompt: str, session: str | None, role: str) -> str | None:
+        """The answer that the log has to this prompt, where the attempt that was cut off
+        sent it at this point. From the first difference on, all is new."""
+        if not self._kept:
+            return None
+        run, reader = self._run, self._run.sessions.reader
+        was, *self._kept = self._kept
+        path = reader.path(run.journal.branch)
+        turn = next((t for t in reader.turns(was.session, path) if t.turn == was.turn), None)
+        answer = spoken(reader, was.session, was.turn, path)
+        if (
+            turn is None
+            or (turn.prompt, turn.status, was.role) != (prompt, SessionStatus.COMPLETED, role)
+            or session not in (None, was.session)
+            or not answer.strip()
+        ):
+            self._kept = []
+            return None
+        self._session = was.session
+        event = e.StageServed(
+            run=run.journal.run, stage=self.name, session=was.session, turn=was.turn, how="kept", role=role
+        )
+        run.journal.note(event)
         run.said.append(answer)
         return answer
 
@@ -252,8 +289,12 @@ async def _run_stage(
         run.said += _texts(stored.result)
         return handle
 
+    cut_off = run.cut_off.get(name)
+
     async def attempt(number: int) -> Outcome:
         s = StageContext(run, handle, agent, headless, number)
+        if number == 1 and cut_off is not None and cut_off.input_hash == input_hash:
+            s.keep(cut_off.served)
         work = fn(s)
         if not inspect.isawaitable(work):
             raise TypeError(f"stage '{name}': its function has to be async")

@@ -70,6 +70,7 @@ class WorkflowRun:
                 sessions.state_dir / "runs" / self._journal.run, sessions.reader, sessions.branch
             ),
             finished=finished,
+            cut_off={n: s for n, s in earlier.cut_off.items() if n not in forget} if earlier else {},
             human=human,
             attended=attended,
             runner=StageRunner(self._journal),

@@ -165,6 +165,11 @@ class RunView:
             return f"stage '{failed[0].name}': {failed[0].error}"
         return f"its process ({self.pid}) died while it ran: it can be resumed"
 
+    @property
+    def cut_off(self) -> dict[str, StageView]:
+        """The stages that were in the middle of something when it last stopped."""
+        return {n: s for n, s in self.stages.items() if s.status in ("running", "interrupted")}
+
     def after(self, stage: str) -> set[str]:
         """The stages that follow one in the graph, or are within it; with itself."""
         found = {stage}

@@ -11,9 +11,11 @@ from typing import Any
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import UsageError
+from zwarm_tui.core.model import Path as Line
 from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.sessions.session import ExecutorSession
+from zwarm_tui.store.reader import Reader
 from zwarm_tui.workflow.errors import (
     EmptyResponseError,
     StageTimeoutError,
@@ -171,11 +173,17 @@ def _answer(sessions: CodexSessionManager, done: ExecutorSession) -> str:
         )
     if done.status is not SessionStatus.COMPLETED:
         raise TurnStoppedError(f"session {done.id} was {done.status.value}: {done.error or 'by its person'}")
-    said = [m for m in done.messages if m["role"] == "assistant" and m["turn"] == view.turns]
-    text = str(said[-1]["content"]) if said else ""
+    reader = sessions.reader
+    text = spoken(reader, done.id, view.turns, reader.path(sessions.branch))
     if not text.strip():
         raise EmptyResponseError(f"session {done.id}: completed, no text")
     return text
+
+
+def spoken(reader: Reader, session: str, turn: int, path: Line) -> str:
+    """The answer that the log has of a turn, or ""."""
+    said = [m for m in reader.messages(session, path) if (m["role"], m["turn"]) == ("assistant", turn)]
+    return str(said[-1]["content"]) if said else ""
 
 
 def _stderr(sessions: CodexSessionManager, done: ExecutorSession) -> str:

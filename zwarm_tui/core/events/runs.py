@@ -54,7 +54,8 @@ class StageStarted(Event):
 @value(kw_only=True)
 class StageServed(Event):
     """A turn of a session serves a stage. `how`: fresh, continued (the stage's own, once
-    more) or resumed (begun by another stage)."""
+    more), resumed (begun by another stage) or kept (it was had by an attempt that was cut
+    off: nothing is sent again)."""
 
     kind: ClassVar[str] = "stage.served"
     run: str
