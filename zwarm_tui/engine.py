@@ -362,7 +362,8 @@ class Engine:
 
     async def status(self) -> Json:
         """{project, executor, brain, brain_model, brain_why, read_only, running, queued,
-        held, problems}. Chooses the pilot's brain, where that was not done yet."""
+        held, problems, capabilities}. Chooses the pilot's brain, where that was not done
+        yet. `capabilities`: of the default agent and of those in use, by name (see `Capabilities`)."""
         problems = list(self.problems)
         brain = None
         try:
@@ -385,6 +386,7 @@ class Engine:
             "queued": sum(not t.running and t.hold is None for t in turns),
             "held": sum(t.hold is not None for t in turns),
             "problems": problems,
+            "capabilities": self.sessions.capabilities(),
         }
 
     async def rest(self) -> None:

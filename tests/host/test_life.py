@@ -49,6 +49,18 @@ def test_it_is_nobodys_child_and_has_no_terminal(stage: Stage) -> None:
     assert host.ppid() != os.getpid()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans of agents come to us on Linux only")
+def test_what_it_adopts_is_reaped_when_it_dies(stage: Stage) -> None:
+    """The agent's shell leaves a process behind, which ends while the turn goes on."""
+    stage.json("delegate", "@run (sleep 0.5 & echo $! > orphan; sync)\n@hang")
+    file = stage.project / "orphan"
+    until(lambda: file.exists() and file.read_text().strip())
+    orphan = int(file.read_text())
+    host = psutil.Process(stage.pid())
+    until(lambda: not psutil.pid_exists(orphan), "it is reaped without a sweep")
+    assert not [p for p in host.children() if p.status() == psutil.STATUS_ZOMBIE]
+
+
 def test_all_that_it_makes_is_private(stage: Stage) -> None:
     socket = Path(stage.json("host", "start")["socket"])
     for path in (
@@ -137,8 +149,8 @@ async def test_never_means_never(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
 
 def test_it_leaves_when_nothing_runs_and_nobody_is_there(stage: Stage) -> None:
     stage.settings(f"{DEMO}[host]\nidle = 0.4\n")
-    host = psutil.Process(stage.json("host", "start")["pid"])
     session = stage.json("delegate", "@sleep 1\n@say Done.")["session_id"]
+    host = psutil.Process(stage.pid())
     until(lambda: dead(host), "the host left")
     assert stage.session(session).status.value == "completed", "not while a turn ran"
     assert "ended" in place.log_file(stage.project).read_text().splitlines()[-1]

@@ -165,8 +165,8 @@ async def test_what_it_asks_ends_when_its_client_leaves(stage: Stage) -> None:
 async def test_a_call_that_a_killed_host_was_at_is_closed(stage: Stage) -> None:
     async with bridge(stage) as session:
         asking = asyncio.create_task(call(session, "chat", message="Which?", wait_for_user_input=True))
-        sleeping = asyncio.create_task(call(session, "sleep", seconds=300))
         await eventually(lambda: waiting(stage) == ["Which?"])
+        sleeping = asyncio.create_task(call(session, "sleep", seconds=300))
         await eventually(lambda: len(blocks(stage)) == 3)
         await asyncio.to_thread(stage.kill)
         for cut in (asking, sleeping):

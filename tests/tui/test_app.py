@@ -179,6 +179,17 @@ async def test_beside_running_turns_it_asks(project: Path, key: str, asked: int)
         assert draft(app) == ("" if asked == 2 else "go on")
 
 
+async def test_what_an_agent_cannot_do_is_said_before_it_is_tried(project: Path) -> None:
+    async with stage(project) as (app, engine, pilot):
+        app.board.capabilities = {"codex": {"steer": False, "fork": "none"}}
+        app.main.open_session("c04d55aa")
+        composer = app.main.query_one("Composer")
+        await until(pilot, lambda: "takes no message in mid turn" in composer.placeholder)  # type: ignore[attr-defined]
+        app.main.action_fork_session()
+        await until(pilot, lambda: "can’t fork" in said(app))
+        assert not [c for c in engine.asked if c[0] == "fork"]
+
+
 async def test_words_answer_a_question(project: Path) -> None:
     log = Log(project)
     log.add(e.QuestionAsked("q-1", "Which colour?", ("red", "blue")), "c04d55aa", branch=2, turn=1)

@@ -225,6 +225,13 @@ async def let_end(marks: Mapping[str, str], argument: str, *, patience: float) -
     return await asyncio.to_thread(_let_end, dict(marks), argument, patience)
 
 
+def reap_adopted() -> None:
+    """Reap the dead that became our children; for a SIGCHLD. Nothing where this process
+    is no subreaper."""
+    if _subreaper:
+        _reap(())
+
+
 async def sweep(
     marks: Mapping[str, str],
     also: Iterable[Identity] = (),

@@ -18,7 +18,7 @@ from zwarm_tui import __version__
 from zwarm_tui.config.paths import project_id, state_dir
 from zwarm_tui.config.settings import load
 from zwarm_tui.engine import Engine
-from zwarm_tui.executors.process import SESSION_MARK, become_subreaper, let_end, sweep
+from zwarm_tui.executors.process import SESSION_MARK, become_subreaper, let_end, reap_adopted, sweep
 from zwarm_tui.host import leave, place
 from zwarm_tui.host.server import HostServer
 
@@ -83,6 +83,7 @@ async def _serve(engine: Engine, ready: Callable[[], None], starts: list[float],
     unsubscribe = engine.store.subscribe(grew)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, server.stop, "interrupt")
+    loop.add_signal_handler(signal.SIGCHLD, _soon(loop, reap_adopted))
     log.info("host of %s, version %s", engine.project, __version__)
     await leave.take_up(engine)
     ready()
@@ -99,6 +100,24 @@ async def _serve(engine: Engine, ready: Callable[[], None], starts: list[float],
         await server.close("it was stopped" if server.how != "idle" else "nothing ran, and nobody was here")
         with contextlib.suppress(OSError):
             socket.unlink()
+
+
+def _soon(loop: asyncio.AbstractEventLoop, deed: Callable[[], None]) -> Callable[[], None]:
+    """Does it once for all that asked for it within a second."""
+    due = False
+
+    def do() -> None:
+        nonlocal due
+        due = False
+        deed()
+
+    def ask() -> None:
+        nonlocal due
+        if not due:
+            due = True
+            loop.call_later(1.0, do)
+
+    return ask
 
 
 async def _watch(engine: Engine, server: HostServer, idle: float) -> None:

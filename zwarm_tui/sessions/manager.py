@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,11 @@ class CodexSessionManager:
             settings = self._settings.get(name, ExecutorSettings())
             self._executors[name] = create(name, settings=settings, state_dir=self.state_dir)
         return self._executors[name]
+
+    def capabilities(self) -> dict[str, dict[str, Any]]:
+        """What the default agent can do, and those that were in use so far, by their names."""
+        self.executor(self.default_executor)
+        return {name: asdict(x.capabilities) for name, x in sorted(self._executors.items())}
 
     def add_executor(self, executor: Executor) -> None:
         """Make an adapter available under its own name."""

@@ -25,6 +25,7 @@ NEEDS = {
     "request": "Nothing waits for your decision.",
     "running": "No turn of this session runs.",
     "stopped": "This session was not interrupted: just write to it.",
+    "forks": "This session’s agent can’t fork: delegate a new session instead.",
     "executor": "The pilot stays: it can only be interrupted.",
     "diff": "This session's last turn changed no files.",
     "found": "Nothing is searched for: / in the transcript searches.",
@@ -157,7 +158,7 @@ ACTIONS: tuple[Action, ...] = (
         title="Fork the session",
         help="A new session with the history of this one.",
         run="fork_session",
-        needs="executor",
+        needs="forks",
     ),
     Action(
         id="diff",

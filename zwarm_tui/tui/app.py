@@ -136,6 +136,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
             self.main.show_banner(f"Read-only: {self.link.problem}")
             return
         brain = status.get("brain") or ""
+        self.board.capabilities = status.get("capabilities", {})
         self.brain = f"{brain} {status['brain_model']}" if status.get("brain_model") else brain
         for problem in status.get("problems", ()):
             self.say(problem, "warning", timeout=15)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zwarm_tui.config.paths import database
 from zwarm_tui.core.attention import urgency
@@ -62,8 +63,16 @@ class Board:
         self.branches = [MAIN]
         self.checkpoints: list[CheckpointView] = []
         self.totals = Totals(total=Cost(), branch=Cost(), abandoned=Cost())
+        self.capabilities: dict[str, dict[str, Any]] = {}
+        """What agents can do, by name, as far as the engine said."""
         self._dirty: set[str] = set()
         self._money = False
+
+    def can(self, session: str, what: str) -> bool:
+        """Whether the session's agent can do that; what isn't known may be tried."""
+        view = self.sessions.get(session)
+        known = self.capabilities.get(view.executor) if view else None
+        return known is None or known.get(what) not in (False, "none")
 
     # -- reading ------------------------------------------------------------------------
 

@@ -151,6 +151,7 @@ class MainScreen(Travelling):
             "stopped": session is not None
             and session.status in (SessionStatus.INTERRUPTED, SessionStatus.FAILED),
             "executor": opened != PILOT,
+            "forks": board.can(opened, "fork"),
             "found": self._pane.searching,
             "sought": self._timeline.searching,
         }
@@ -295,7 +296,7 @@ class MainScreen(Travelling):
             self._verbs.do(self._verbs.resume(self.opened))
 
     def action_fork_session(self) -> None:
-        if not self._lacks("executor"):
+        if not self._lacks("executor") and not self._lacks("forks"):
             self._verbs.do(self._verbs.fork(self.opened))
 
     def action_end_session(self) -> None:

@@ -111,6 +111,8 @@ class SessionPane(Vertical):
             return f"The next message branches from {label}"
         who = "the pilot" if self.opened == PILOT else "this session"
         if session is not None and session.status is SessionStatus.RUNNING:
+            if not self._board.can(self.opened, "steer"):
+                return f"{session.executor} takes no message in mid turn: wait, or interrupt it"
             return f"Put a word into {who}’s running turn"
         if self.opened == PILOT and (session is None or not session.turns):
             return "What shall be done?"

@@ -1,0 +1,66 @@
+"""What a cut turn cost, made up from codex's own records."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zwarm_tui.core import events as e
+from zwarm_tui.executors.base import ExecutorSettings
+from zwarm_tui.sessions.recovery import endings
+from zwarm_tui.store.log import Store
+from zwarm_tui.store.reader import Reader
+
+COUNTS = st.sampled_from([(100, 0, 10), (100, 50, 10), (200, 0, 10)])
+"""Few, so that many responses of a turn have the same ones."""
+
+
+def rollout(home: Path, responses: list[tuple[int, int, int]]) -> None:
+    """A thread's file: one turn with these responses, each followed by a command."""
+    entries: list[dict[str, object]] = [
+        {"type": "session_meta", "payload": {"id": "thread"}},
+        {"type": "event_msg", "payload": {"type": "task_started", "turn_id": "turn"}},
+    ]
+    for number, (fresh, cached, output) in enumerate(responses):
+        usage = {"input_tokens": fresh, "cached_input_tokens": cached, "output_tokens": output}
+        record = {"turn_id": "turn", "response_id": f"r{number}", "usage": usage}
+        entries.append({"type": "token_usage_record", "payload": record})
+    days = home / "sessions" / "2026" / "01" / "01"
+    days.mkdir(parents=True)
+    (days / "rollout-1.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(COUNTS, st.booleans()), max_size=8))
+def test_each_response_counts_once_however_alike_they_are(
+    tmp_path_factory: pytest.TempPathFactory, responses: list[tuple[tuple[int, int, int], bool]]
+) -> None:
+    folder = tmp_path_factory.mktemp("made up")
+    rollout(folder, [counts for counts, _ in responses])
+    store = Store.open(folder / "zwarm.db")
+    events: list[e.Event] = [
+        e.SessionCreated(task="task", executor="codex", model="m", working_dir=str(folder)),
+        e.UserMessage("task", "person"),
+        e.ThreadBound(thread="thread", how="fresh", executor="codex"),
+        e.TurnStarted("turn"),
+    ]
+    for (fresh, cached, output), heard in responses:
+        if heard:  # in any order, and with gaps: what of it reached the log
+            events.append(e.Usage(model="m", input=fresh - cached, cached=cached, output=output))
+    for event in events:
+        store.append(e.Record(event, "s", 1, 0 if isinstance(event, e.SessionCreated) else 1, time.time()))
+    store.flush()
+    reader = Reader(store.path)
+    ((_, found),) = endings(reader, ExecutorSettings(env={"CODEX_HOME": str(folder)}))
+    made_up = [(x.input + x.cached, x.cached, x.output) for x in found if isinstance(x, e.Usage)]
+    assert sorted(made_up) == sorted(counts for counts, heard in responses if not heard)
+    assert [x.kind for x in found if isinstance(x, e.UsageUnknown)] == (
+        [] if responses else ["usage.unknown"]
+    )
+    reader.close()
+    store.close()
