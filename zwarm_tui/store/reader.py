@@ -234,17 +234,24 @@ class Reader:
         )
         return {(r[0], r[1], r[2]): _cost(r[3], r[4], r[5]) for r in rows}
 
-    def checks(self, sessions: Iterable[str], *, since: int = 0) -> list[e.Record]:
-        """Gates and reviews of these sessions as they stand, those that changed after a
-        seq, in the order in which they began."""
-        wanted = list(sessions)
-        rows = self._db.execute(
-            "SELECT e.seq, e.time, e.session, e.branch, e.turn, e.kind, e.data FROM items i "
-            "JOIN events e ON e.seq = i.event_seq "
-            f"WHERE i.session IN ({', '.join('?' * len(wanted))}) AND i.last_seq > ? "
-            "AND e.kind IN ('gate.started', 'gate', 'review.started', 'review') ORDER BY i.first_seq",
-            [*wanted, since],
-        )
+    def checks(self, sessions: Iterable[str] | None = None, *, since: int = 0) -> list[e.Record]:
+        """Gates and reviews, oldest first: those of these sessions as they stand, or,
+        without sessions, all that was recorded of any after a seq."""
+        kinds = "('gate.started', 'gate', 'review.started', 'review')"
+        if sessions is None:
+            rows = self._db.execute(
+                "SELECT seq, time, session, branch, turn, kind, data FROM events "
+                f"WHERE seq > ? AND kind IN {kinds} ORDER BY seq",
+                [since],
+            )
+        else:
+            wanted = list(sessions)
+            rows = self._db.execute(
+                "SELECT e.seq, e.time, e.session, e.branch, e.turn, e.kind, e.data FROM items i "
+                f"JOIN events e ON e.seq = i.event_seq WHERE i.session IN ({', '.join('?' * len(wanted))}) "
+                f"AND i.last_seq > ? AND e.kind IN {kinds} ORDER BY i.first_seq",
+                [*wanted, since],
+            )
         return [e.Record(e.load(k, d), s, b, t, time, q) for q, time, s, b, t, k, d in rows]
 
     def bound(self, session: str, thread: str) -> e.ThreadBound | None:

@@ -74,11 +74,13 @@ class Run:
         ):
             self.shape += 1
 
-    def note(self, record: e.Record) -> None:
-        """A gate or a review of one of its sessions."""
+    def note(self, record: e.Record) -> bool:
+        """A gate or a review, perhaps of one of its sessions; whether it is."""
         stage = self.stage_of.get((record.session, record.branch, record.turn))
-        if stage is not None and isinstance(record.event, Check):
-            self.checks.setdefault(stage, {})[record.event.item] = record.event
+        if stage is None or not isinstance(record.event, Check):
+            return False
+        self.checks.setdefault(stage, {})[record.event.item] = record.event
+        return True
 
 
 class RunBook:
@@ -88,9 +90,9 @@ class RunBook:
     def __init__(self, database: Path) -> None:
         self._database = database
         self._reader: Reader | None = None
-        self._seq = 0
+        self._seq = self._checked = 0
         self._priced: set[str] = set()
-        """Sessions whose turns' costs were read since they last changed."""
+        """Sessions that were read once: of those only what is new is read."""
         self.runs: dict[str, Run] = {}
 
     def load(self) -> None:
@@ -117,6 +119,16 @@ class RunBook:
                 changed.add(name)
         if changed:
             self.look_alive()
+        return changed | self._look_checks(self._reader)
+
+    def _look_checks(self, reader: Reader) -> set[str]:
+        """Gates and reviews that are new, of sessions that were read before."""
+        seq, changed = reader.last_seq(), set()
+        for record in reader.checks(since=self._checked) if self._checked else ():
+            for run in self.runs.values():
+                if run.note(record):
+                    changed.add(run.view.id)
+        self._checked = seq
         return changed
 
     def look_alive(self) -> bool:
@@ -132,16 +144,18 @@ class RunBook:
         return changed
 
     def settle(self, run: Run, moved: Collection[str] | None = None) -> bool:
-        """Read the costs, gates and reviews of a run's sessions: of those in `moved`, and
-        of those never read before. True where there were any."""
+        """Read what a run's sessions cost: those in `moved` (None: all), and those never
+        read before, the latter with their gates and reviews. True where there were any."""
         if self._reader is None:
             return False
-        wanted = [s for s in run.sessions if moved is None or s in moved or s not in self._priced]
+        new = [s for s in run.sessions if s not in self._priced]
+        wanted = new if moved is not None else list(run.sessions)
+        wanted += [s for s in run.sessions if s in moved and s in self._priced] if moved else []
         if not wanted:
             return False
-        self._priced |= set(wanted)
+        self._priced |= set(new)
         run.costs.update(self._reader.turn_costs(wanted))
-        for record in self._reader.checks(wanted):
+        for record in self._reader.checks(new) if new else ():
             run.note(record)
         return True
 

@@ -5,7 +5,7 @@ Only what is in view is drawn, and of that only what looks different is painted 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -74,7 +74,8 @@ class RunGraphView(ScrollView, can_focus=True):
         self._rows: list[RailRow] = []
         self._row_of: dict[str, int] = {}
         self._graph = LayeredGraph()
-        self._looks: dict[int, Strip] = {}
+        self._painted: dict[str, tuple[object, ...]] = {}
+        """Stage -> what of it was last painted."""
         self._ink: Ink | None = None
         self._ground: Style | None = None
         self._newest = True
@@ -122,7 +123,6 @@ class RunGraphView(ScrollView, can_focus=True):
             return
         self._drawn = drawn
         stages = list(run.view.stages.values()) if run else []
-        self._looks.clear()
         if self.mode == "rails":
             self._rows = rails(stages)
             self._row_of = {row.stage: at for at, row in enumerate(self._rows)}
@@ -137,11 +137,47 @@ class RunGraphView(ScrollView, can_focus=True):
         self.refresh()
 
     def refresh_changed(self) -> None:
-        """Paint those lines in view that look different by now."""
+        """Paint those stages in view that look different by now."""
         top = round(self.scroll_y)
-        for y in range(top, top + self.size.height):
-            if self._looks.get(y) != self._line(y):
-                self.refresh_line(y)
+        bottom = top + self.size.height
+        for name, start, height in self._in_view(top, bottom):
+            seen = self._seen(name)
+            if self._painted.get(name) != seen:
+                self._painted[name] = seen
+                for y in range(max(start, top), min(start + height, bottom)):
+                    self.refresh_line(y)
+
+    def _in_view(self, top: int, bottom: int) -> Iterator[tuple[str, int, int]]:
+        """(stage, first line, lines) of what is drawn between two lines."""
+        if self.mode == "rails":
+            for at in range(top // 2, min((bottom + 1) // 2, len(self._rows))):
+                yield self._rows[at].stage, 2 * at, 2
+            return
+        cards = {card.stage: card for y in range(top, bottom) for card in self._graph.on_row.get(y, ())}
+        left = round(self.scroll_x)
+        for card in cards.values():
+            if left - CARD < card.x < left + self.size.width:
+                yield card.stage, card.y, card.height
+                for at, (name, _) in enumerate(card.nested):
+                    yield name, card.y + 3 + at, 1
+
+    def _seen(self, name: str) -> tuple[object, ...]:
+        """All of a stage that the graph shows: where it is the same, so is the picture."""
+        run = self.run
+        if run is None or (stage := run.view.stages.get(name)) is None:
+            return ()
+        chosen = name == self.chosen
+        return (
+            words.stage_look(stage, run.view, name in self._asking),
+            words.attempt(stage),
+            words.took(stage, run.view, self._clock()),
+            words.spent(run, name),
+            words.marks(run.checks_of(name)) if run.checks else (),
+            words.begun(stage),
+            words.trouble(stage),
+            chosen,
+            chosen and self.has_focus,
+        )
 
     # -- the cursor ---------------------------------------------------------------------
 
@@ -250,7 +286,6 @@ class RunGraphView(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._ink = None
-        self._looks.clear()
 
     def on_resize(self) -> None:
         self._drawn = ()
@@ -264,10 +299,6 @@ class RunGraphView(ScrollView, can_focus=True):
     def on_blur(self) -> None:
         self.refresh_changed()
 
-    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_x(old_value, new_value)
-        self._looks.clear()
-
     def render_lines(self, crop: Region) -> list[Strip]:
         self._ground = self.rich_style  # asked for once a paint, not once a row
         try:
@@ -276,8 +307,7 @@ class RunGraphView(ScrollView, can_focus=True):
             self._ground = None
 
     def render_line(self, y: int) -> Strip:
-        at = y + round(self.scroll_y)
-        strip = self._looks[at] = self._line(at)
+        strip = self._line(y + round(self.scroll_y))
         return strip.adjust_cell_length(self.size.width).apply_style(self._ground or self.rich_style)
 
     def _line(self, y: int) -> Strip:
