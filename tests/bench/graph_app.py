@@ -3,7 +3,6 @@ stream."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -41,13 +40,12 @@ def main() -> None:
     project = Path(sys.argv[1])
     file = project / "lanes.py"
     file.write_text(WORKFLOW, encoding="utf-8")
-    going: set[asyncio.Task[object]] = set()
 
     async def open_engine() -> EngineClient:
         from zwarm_tui.engine import Engine
 
         engine = await Engine.open(project, SETTINGS, simulated=True)
-        going.add(asyncio.create_task(engine.workflow(str(file), inputs={})))
+        await engine.start_run("workflow", str(file), {})
         return engine
 
     ZwarmApp(project, engine=open_engine, settings=SETTINGS).run()

@@ -249,7 +249,7 @@ class Recorder:
         return {"run_id": run_id, **self._do("retry_stage", run_id, stage)}
 
     async def retry_from(self, run_id: str, stage: str) -> Json:
-        return {"run_id": run_id, **self._do("retry_from", run_id, stage)}
+        return {"run_id": run_id, "branch": "again", **self._do("retry_from", run_id, stage)}
 
     async def status(self) -> Json:
         plain = {"project": "todo", "brain": "codex", "running": 0, "queued": 0, "problems": []}

@@ -372,6 +372,14 @@ ACTIONS: tuple[Action, ...] = (
         where="timeline",
     ),
     Action(
+        id="open-run",
+        title="Show the run of the checkpoint",
+        help="The graph of the run that the chosen checkpoint is a point of.",
+        run="run_chosen",
+        keys="o",
+        where="timeline",
+    ),
+    Action(
         id="rename-branch",
         title="Rename the branch",
         help="Another name for the branch that you are on (:rename NAME).",
@@ -412,7 +420,7 @@ ACTIONS: tuple[Action, ...] = (
         title="Start a workflow or a command",
         help="Choose one, and fill in what it wants to know.",
         run="start_run",
-        keys="f6",
+        keys="f8",
     ),
     Action(
         id="open-stage",
@@ -485,7 +493,7 @@ ACTIONS: tuple[Action, ...] = (
         title="Start another workflow or command",
         help="Choose one, and fill in what it wants to know.",
         run="start",
-        keys="n,f6",
+        keys="n,f8",
         where="runs",
         hint="start one",
         seen=RUNS,

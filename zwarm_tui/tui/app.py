@@ -229,8 +229,8 @@ class ZwarmApp(App[None], inherit_bindings=False):
     def _act(self, action: str) -> None:
         self.run_worker(self._run(action))
 
-    async def show_runs(self, wanted: str = "") -> None:
-        """The screen of runs, with one of them, by its id or name, if given."""
+    async def show_runs(self, wanted: str = "", stage: str = "") -> None:
+        """The screen of runs, with one of them, by its id or name, and a stage of it, if given."""
         if self.runs is None:
             await asyncio.to_thread(_load_runs)  # slow: the screen goes on meanwhile
             from zwarm_tui.tui.runs.book import RunBook
@@ -240,12 +240,9 @@ class ZwarmApp(App[None], inherit_bindings=False):
             await load_book(book)
             if self.runs is None:  # else another key was quicker
                 self.runs = RunsScreen(self, book)
-                await self.push_screen(self.runs, self._runs_left)
+                await self.push_screen(self.runs)
         if wanted:
-            self.runs.want(wanted)
-
-    def _runs_left(self, _: None) -> None:
-        self.runs = None
+            self.runs.want(wanted, stage)
 
     async def start_run(self, name: str = "") -> None:
         """Start a workflow or a command: that of this name, if given."""

@@ -31,6 +31,8 @@ from zwarm_tui.tui.checkpoint_facts import CheckpointFacts, FactsBook
 
 PILOT = "pilot"
 """The pilot's session id and role."""
+RUN = "run"
+"""The role of sessions that are runs."""
 
 NOWHERE = Position(branch=1, branch_name="main", checkpoint=0, detached=False, path=((1, TIP),))
 MAIN = BranchView(id=1, name="main", parent=None, checkpoint=0, cut=0, tip=0, cost=Cost())

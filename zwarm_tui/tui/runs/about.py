@@ -30,6 +30,8 @@ def about_stage(run: Run, stage: StageView, asking: bool, now: float, *, whole: 
     parts.append(("".join(f" · {word}" for word in rest if word), "$zwarm-dim"))
     if stage.parents:
         parts += _line("after", line_of(", ".join(stage.parents)))
+    if stage.what:
+        parts += _line("does", line_of(stage.what))
     for question in stage.questions:
         parts += _line("asks", literal(question.strip())[:600], "$zwarm-attention")
     for check in run.checks_of(stage.name)[-4:] if whole else ():

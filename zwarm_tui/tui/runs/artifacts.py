@@ -58,5 +58,9 @@ def _files(run: Run, stage: str, project: Path) -> Iterator[Path]:
         for key in ("input", "output"):
             if isinstance(path := view.result.get(key), str):
                 yield Path(path)
+    if view.what and run.view.artifacts and isinstance(view.result, dict):  # a command's step
+        log = Path(str(view.result.get("log", "")))
+        if log.is_relative_to(run.view.artifacts):
+            yield log
     yield folder / f"{stage}.md"
     yield folder / f"{stage}.error.txt"

@@ -66,6 +66,8 @@ class Run:
             turn = (event.session, record.branch, event.turn)
             self.turns.setdefault(event.stage, []).append(turn)
             self.stage_of[turn] = event.stage
+        if isinstance(event, e.StageEnded) and (review := _review_of(event)) is not None:
+            self.checks.setdefault(event.stage, {})[review.item] = review
         before = self.view.stages.get(event.stage) if isinstance(event, e.StageStarted) else None
         self.view.apply(event, record.time)
         if isinstance(event, e.RunStarted) or (
@@ -81,6 +83,19 @@ class Run:
             return False
         self.checks.setdefault(stage, {})[record.event.item] = record.event
         return True
+
+
+def _review_of(event: e.StageEnded) -> e.ReviewDone | None:
+    """The review that a command's step was: its findings are the step's result."""
+    found = event.result.get("findings") if isinstance(event.result, dict) else None
+    if not isinstance(found, list):
+        return None
+    try:
+        findings = tuple(e.ReviewFinding(**finding) for finding in found)
+    except TypeError:  # an agent's own JSON that looks a little like it
+        return None
+    passed = event.status == "completed"
+    return e.ReviewDone(item=f"review:{event.stage}", reviewer="agent", passed=passed, findings=findings)
 
 
 class RunBook:

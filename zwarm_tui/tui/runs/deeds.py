@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING
 
 from zwarm_tui.tui.render.literal import line_of
 from zwarm_tui.tui.runs.book import Run
@@ -11,22 +11,11 @@ if TYPE_CHECKING:
     from zwarm_tui.tui.app import ZwarmApp
 
 
-class _RunVerbs(Protocol):
-    async def start_run(self, kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]: ...
-    async def cancel_run(self, run_id: str) -> dict[str, Any]: ...
-    async def resume_run(self, run_id: str) -> dict[str, Any]: ...
-    async def retry_stage(self, run_id: str, stage: str) -> dict[str, Any]: ...
-    async def retry_from(self, run_id: str, stage: str) -> dict[str, Any]: ...
-
-
 class RunDeeds:
     """Each method is a task of its own, begun with `Verbs.do`."""
 
     def __init__(self, app: ZwarmApp) -> None:
         self._app = app
-
-    async def _engine(self) -> _RunVerbs:
-        return cast("_RunVerbs", await self._app.link.client())
 
     async def start(self, name: str = "") -> None:
         """Choose a workflow or a command (or the one of that `name`), fill in its form,
@@ -36,7 +25,7 @@ class RunDeeds:
         wanted = await self._app.push_screen_wait(StartScreen(self._app.project, name))
         if wanted is None:
             return
-        client = await self._engine()
+        client = await self._app.link.client()
         begun = await client.start_run(wanted.kind, wanted.name, wanted.inputs)
         self._app.feed.flush()
         await self._app.show_runs(begun["run_id"])
@@ -50,16 +39,16 @@ class RunDeeds:
             "What its stages completed is kept: it can be resumed."
         )
         if await self._app.push_screen_wait(confirm_dialog(sentence)):
-            await (await self._engine()).cancel_run(run.view.id)
+            await (await self._app.link.client()).cancel_run(run.view.id)
 
     async def resume(self, run: Run) -> None:
         """Go on after the stages that completed."""
-        begun = await (await self._engine()).resume_run(run.view.id)
+        begun = await (await self._app.link.client()).resume_run(run.view.id)
         await self._app.show_runs(begun["run_id"])
 
     async def retry(self, run: Run, stage: str) -> None:
         """Run one stage again; those before it stand."""
-        begun = await (await self._engine()).retry_stage(run.view.id, stage)
+        begun = await (await self._app.link.client()).retry_stage(run.view.id, stage)
         await self._app.show_runs(begun["run_id"])
 
     async def retry_from(self, run: Run, stage: str) -> None:
@@ -71,5 +60,6 @@ class RunDeeds:
             "The line that you are on keeps everything."
         )
         if await self._app.push_screen_wait(confirm_dialog(sentence)):
-            begun = await (await self._engine()).retry_from(run.view.id, stage)
+            begun = await (await self._app.link.client()).retry_from(run.view.id, stage)
+            self._app.say(f"You are on the new branch {line_of(begun['branch'])}.")
             await self._app.show_runs(begun["run_id"])

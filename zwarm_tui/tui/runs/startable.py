@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zwarm_tui.core.errors import ZwarmError
+
+if TYPE_CHECKING:
+    from zwarm_tui.commands.definition import CommandArgument
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,35 @@ def _workflows(project: Path) -> list[Startable]:
 
 
 def _commands(project: Path) -> list[Startable]:
-    return []
+    from zwarm_tui.commands.discovery import discover_commands
+
+    return [
+        Startable(
+            "command",
+            found.name,
+            found.path,
+            found.description,
+            tuple(_argument(a, project) for a in found.definition.arguments) if found.definition else (),
+            found.error or "",
+        )
+        for found in discover_commands(project)
+    ]
+
+
+def _argument(argument: CommandArgument, project: Path) -> Field:
+    from zwarm_tui.commands.arguments import parse
+    from zwarm_tui.commands.definition import as_text
+
+    flag = argument.type == "bool"
+    return Field(
+        argument.name,
+        "enum" if flag else argument.type,
+        lambda value: parse(argument, value, project),
+        argument.required,
+        "" if argument.default is None else as_text(argument.default),
+        ("true", "false") if flag else tuple(argument.values),
+        argument.description,
+    )
 
 
 def wanted_inputs(startable: Startable, values: dict[str, str]) -> dict[str, Any]:

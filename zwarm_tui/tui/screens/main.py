@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.tui.actions import NEEDS, bindings, hints
-from zwarm_tui.tui.board import PILOT, News
+from zwarm_tui.tui.board import PILOT, RUN, News
 from zwarm_tui.tui.completion import completions
 from zwarm_tui.tui.obey import obey
 from zwarm_tui.tui.screens.travelling import Travelling
@@ -193,6 +193,10 @@ class MainScreen(Travelling):
         self.open_session(shown[(at + by) % len(shown)])
 
     def action_open_chosen(self) -> None:
+        session = self._board.session(self._list.chosen)
+        if session is not None and session.role == RUN:
+            self.action_runs(session.id)
+            return
         self.open_session(self._list.chosen)
         self.action_go("composer")
 

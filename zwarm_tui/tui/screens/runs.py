@@ -66,6 +66,7 @@ class RunsScreen(Screen[None]):
         self._moved: set[str] = set()
         self._wanted: str | None = None
         """The id or name of a run that shall be shown as soon as the log has it."""
+        self._stage = ""
         self._made = False
         """Its widgets are there."""
         self._page: StageScreen | None = None
@@ -95,6 +96,7 @@ class RunsScreen(Screen[None]):
         self.open(runs[0] if runs else None)
 
     def on_unmount(self) -> None:
+        self._zwarm.runs = None
         self.book.close()
 
     # -- showing --------------------------------------------------------------------
@@ -113,9 +115,9 @@ class RunsScreen(Screen[None]):
         if self.focused is None and run is not None:
             self.set_focus(self.graph)
 
-    def want(self, run: str) -> None:
-        """Show the run of this id or name, as soon as it is there."""
-        self._wanted = run
+    def want(self, run: str, stage: str = "") -> None:
+        """Show the run of this id or name, as soon as it is there, and a stage of it."""
+        self._wanted, self._stage = run, stage
         self.show_news(())
 
     def show_news(self, sessions: Collection[str]) -> None:
@@ -130,6 +132,8 @@ class RunsScreen(Screen[None]):
             self.graph.show(None)
             self.open(run)
             self.set_focus(self.graph)
+            if self._stage in run.view.stages:
+                self.graph.choose(self._stage)
         elif self.opened is None and self.book.runs:
             self.open(self.book.ordered()[0])
         elif self.opened is not None and self.opened.view.id in changed:
@@ -234,10 +238,11 @@ class RunsScreen(Screen[None]):
         """(stage, request) for what of this run waits, oldest first."""
         found = []
         for request in self._board.requests:
-            stage = getattr(request.event, "stage", None)
-            if getattr(request.event, "run", None) != run.view.id or not isinstance(stage, str):
-                stage = run.stage_of.get((request.session, request.branch, request.turn))
-            if stage is not None:
+            if request.session == run.view.id:  # the run itself asks, for a stage
+                text = getattr(request.event, "text", "")
+                stages = run.view.stages.values()
+                found.append((next((s.name for s in stages if text in s.questions), ""), request))
+            elif stage := run.stage_of.get((request.session, request.branch, request.turn)):
                 found.append((stage, request))
         return found
 

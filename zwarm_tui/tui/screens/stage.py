@@ -19,6 +19,7 @@ from zwarm_tui.tui.runs.about import about_stage
 from zwarm_tui.tui.runs.artifacts import artifacts
 from zwarm_tui.tui.runs.book import Run
 from zwarm_tui.tui.widgets.transcript import TranscriptView
+from zwarm_tui.workflow.runs import StageView
 
 if TYPE_CHECKING:
     from zwarm_tui.tui.app import ZwarmApp
@@ -196,12 +197,29 @@ class StageScreen(ModalScreen[None]):
             self._show(_blocks(events))
 
     def _checks(self) -> list[Block]:
+        stage = self._run.view.stages.get(self._stage)
+        if self.page == "gates" and stage is not None and stage.what and isinstance(stage.result, dict):
+            return _blocks([_step(stage, stage.result)])
         kinds = (e.GateStarted, e.GateDone) if self.page == "gates" else (e.ReviewStarted, e.ReviewDone)
         return _blocks([c for c in self._run.checks_of(self._stage) if isinstance(c, kinds)])
 
     @on(TranscriptView.FollowChanged)
     def _keep_to_itself(self, event: TranscriptView.FollowChanged) -> None:
         event.stop()
+
+
+def _step(stage: StageView, result: dict[str, object]) -> e.Event:
+    """A command's step as what it did: its action, exit status, time and output."""
+    code = result.get("exit_code")
+    took = stage.ended_at - stage.started_at if stage.ended_at and stage.started_at else None
+    return e.CommandDone(
+        item="step",
+        command=stage.what,
+        output=str(result.get("output") or ""),
+        exit_code=code if isinstance(code, int) else None,
+        status=stage.status,
+        seconds=took,
+    )
 
 
 def _blocks(events: list[e.Event]) -> list[Block]:

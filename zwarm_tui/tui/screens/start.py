@@ -124,6 +124,7 @@ class FieldRow(Vertical):
 class StartScreen(ModalScreen[Wanted | None]):
     """None where the person goes away again. `name` is the one to begin with, if any."""
 
+    AUTO_FOCUS = ""
     CSS_PATH: ClassVar = ["../styles/dialog.tcss", "../styles/start.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", show=False, id="start.back"),

@@ -137,6 +137,15 @@ class Travelling(Screen[None]):
         if label := self._label():
             self._verbs.do(self._travels.ask_note(label))
 
+    def action_run_chosen(self) -> None:
+        """The run that the chosen checkpoint is a point of."""
+        row = self._timeline.chosen
+        about = row.checkpoint.metadata if row is not None and row.checkpoint is not None else {}
+        if isinstance(run := about.get("run"), str):
+            self._verbs.do(self._zwarm.show_runs(run, str(about.get("stage", ""))))
+        else:
+            self._zwarm.say("This is no point of a run.", timeout=3)
+
     def action_rename_here(self) -> None:
         self._verbs.do(self._travels.ask_rename())
 

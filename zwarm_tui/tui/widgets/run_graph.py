@@ -375,7 +375,12 @@ class RunGraphView(ScrollView, can_focus=True):
             pieces += [(" · ", dim), (text, ink(colour))]
         if why := words.trouble(stage):
             pieces += [(" · ", dim), (why, ink("foreground"))]
-        facts = ["unattended" if stage.headless else "", words.begun(stage), line_of(stage.backend or "")]
+        facts = [
+            line_of(stage.what),
+            "unattended" if stage.headless else "",
+            words.begun(stage),
+            line_of(stage.backend or ""),
+        ]
         if after:
             facts.append(f"after {line_of(', '.join(after))}")
         return [*pieces, *((f" · {fact}", dim) for fact in facts if fact)]
