@@ -62,11 +62,18 @@ class EngineClient(Protocol):
     async def checkpoint(self, description: str = "") -> Json:
         """Take one now. {checkpoint_id, label}."""
 
-    async def goto(self, label: str, *, running: str | None = None, dry_run: bool = False) -> Json:
-        """Jump to a checkpoint ("root" too) or a branch's name. With `dry_run` only
-        says what would be: {label, branch, sessions_back: [{id, task, turns}],
-        sessions_absent: [ids], running: [{id, task}], files, same}. `running` (wait,
-        interrupt, leave) is needed where turns run."""
+    async def goto(
+        self, label: str, *, running: str | None = None, dry_run: bool = False, in_place: bool = False
+    ) -> Json:
+        """Jump to a checkpoint ("root" too) or a branch's name: {label, branch}. `running`
+        (wait, interrupt, leave) is needed where turns run. With `in_place` the files are
+        put into the person's checkout, after a checkpoint of it (`safety`: its label).
+
+        With `dry_run` only says what would be: {label, branch, branches_on_next_message,
+        sessions_back: [{id, task, turns}], sessions_absent: [ids], running: [{id, task}],
+        files: {problem, from, to, path, changed: [{path, old_path, status, added, deleted}],
+        worktree, in_place, kept: [paths], uncovered: [{path, why}]}, threads: [{id, how: fork
+        | brief | fresh}], effects: [{session, turn, what}], same}."""
 
     async def branch(self, name: str, *, start: str | None = None) -> Json:
         """A new branch here (or at the checkpoint `start`), and go there."""

@@ -275,10 +275,12 @@ class Engine:
         taken = await self.timeline.record(description or "checkpoint")
         return {"checkpoint_id": taken.checkpoint_id, "label": taken.label}
 
-    async def goto(self, label: str, *, running: str | None = None, dry_run: bool = False) -> Json:
+    async def goto(
+        self, label: str, *, running: str | None = None, dry_run: bool = False, in_place: bool = False
+    ) -> Json:
         if dry_run:
-            return await self.timeline.preview(label)
-        return await self.timeline.goto(label, running=running)
+            return await self.timeline.preview(label, in_place=in_place)
+        return await self.timeline.goto(label, running=running, in_place=in_place)
 
     async def branch(self, name: str, *, start: str | None = None) -> Json:
         return await self.timeline.branch(name, start=start)

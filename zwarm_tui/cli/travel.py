@@ -11,6 +11,9 @@ from zwarm_tui.cli.call import Call, verb
 from zwarm_tui.cli.engine import answer, ask
 from zwarm_tui.cli.plain import one_line
 
+_FILES = 30
+"""Files of a preview that people get to see."""
+
 
 @verb
 @click.argument("description", default="")
@@ -29,20 +32,22 @@ def checkpoint(call: Call, description: str) -> None:
     show_default=True,
     help="What becomes of the turns that run here.",
 )
-def goto(call: Call, label: str, dry_run: bool, running: str) -> None:
+@click.option("--in-place", is_flag=True, help="Put its files into your own checkout, after a checkpoint.")
+def goto(call: Call, label: str, dry_run: bool, running: str, in_place: bool) -> None:
     """Jump to a checkpoint or a branch.
 
     LABEL is like T3, "root", or a branch's name. Nothing is lost by it: what lies ahead stays, and can be gone back to.
     """
     ask(
         call,
-        lambda engine: engine.goto(label, running=running, dry_run=dry_run),
+        lambda engine: engine.goto(label, running=running, dry_run=dry_run, in_place=in_place),
         lambda value: call.answer(value, lambda: _preview(value) if dry_run else [_here(value)]),
     )
 
 
 def _here(value: dict[str, Any]) -> str:
-    return one_line(f"at {value['label']}, on {value['branch']}")
+    kept = f"; your files of before are in {value['safety']}" if value.get("safety") else ""
+    return one_line(f"at {value['label']}, on {value['branch']}{kept}")
 
 
 def _preview(value: dict[str, Any]) -> Iterable[str]:
@@ -53,7 +58,34 @@ def _preview(value: dict[str, Any]) -> Iterable[str]:
         yield one_line(f"  {one}  is not there yet")
     for one in value["running"]:
         yield one_line(f"  {one['id']}  runs now: {one['task']}")
-    yield one_line(value["files"])
+    yield from _files(value["files"])
+    for one in value["threads"]:
+        if one["how"] != "fork":
+            how = (
+                "a new thread, with the transcript as its brief" if one["how"] == "brief" else "from its task"
+            )
+            yield one_line(f"  {one['id']}  begins again: {how}")
+    for one in value["effects"]:
+        yield one_line(f"  can't be undone: {one['session']} turn {one['turn']} {one['what']}")
+
+
+def _files(files: dict[str, Any]) -> Iterable[str]:
+    if files["problem"]:
+        yield one_line(f"files stay as they are: {files['problem']}")
+    elif files["changed"]:
+        where = "your checkout" if files["in_place"] else f"the next message works in {files['worktree']}"
+        yield one_line(f"{len(files['changed'])} files differ ({where})")
+    else:
+        yield "no file differs"
+    for one in files["changed"][:_FILES]:
+        lines = "" if one["added"] is None else f"  +{one['added']} -{one['deleted']}"
+        yield one_line(f"  {one['status']} {one['path']}{lines}")
+    if (more := len(files["changed"]) - _FILES) > 0:
+        yield f"  … {more} more (--json has them all)"
+    for path in files["kept"]:
+        yield one_line(f"  kept in the safety checkpoint only: {path}")
+    for one in files["uncovered"]:
+        yield one_line(f"  not covered: {one['path']} ({one['why']})")
 
 
 @verb

@@ -123,13 +123,10 @@ class Binder:
         last: TurnView,
     ) -> Bound:
         assert last.thread is not None
-        can = self.executor.capabilities.fork
-        if can == "turn" and last.native_turn is not None:
-            forked = await self.executor.fork(last.thread, spec, sink, at_turn=last.native_turn)
-        elif can == "tip" and self._is_tip(view.id, last):
-            forked = await self.executor.fork(last.thread, spec, sink)
-        else:
+        if not self.forks_at(view.id, last):
             return await self._brief(view, path, text, spec, sink, toolset, last)
+        at = last.native_turn if self.executor.capabilities.fork == "turn" else None
+        forked = await self.executor.fork(last.thread, spec, sink, at_turn=at)
         if not forked.exact:
             text = f"{self.brief(view.id, path)}\n\n{text}"
         return self._bound(forked.thread, text, "forked" if forked.exact else "briefed", toolset, last)
@@ -146,6 +143,13 @@ class Binder:
     ) -> Bound:
         thread = await self.executor.start(spec, sink)
         return self._bound(thread, f"{self.brief(view.id, path)}\n\n{text}", "briefed", toolset, last)
+
+    def forks_at(self, session: str, last: TurnView) -> bool:
+        """Can the agent fork a session's thread at exactly this turn?"""
+        can = self.executor.capabilities.fork
+        if can == "turn":
+            return last.native_turn is not None
+        return can == "tip" and self._is_tip(session, last)
 
     def _is_tip(self, session: str, last: TurnView) -> bool:
         whole = self.reader.turns(session, self.reader.path(last.branch))

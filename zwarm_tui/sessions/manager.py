@@ -17,6 +17,7 @@ from typing import Any
 from zwarm_tui.config.settings import BudgetSettings, WorktreeSettings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ConfirmationNeededError, SessionBusyError, StoreError, UsageError
+from zwarm_tui.core.model import Path as Line
 from zwarm_tui.core.model import SessionStatus, SessionView
 from zwarm_tui.executors.base import Decision, Executor, ExecutorSettings
 from zwarm_tui.executors.registry import NAMES, create
@@ -119,6 +120,26 @@ class CodexSessionManager:
         """A folder of the project's files, as the current branch has it; any other one
         as it is."""
         return Path(self.reader.places().map(str(folder), self.branch))
+
+    def how_forked(self, view: SessionView, path: Line) -> str:
+        """What a session becomes on a branch that begins where `path` ends: "fork" (at
+        exactly its turn), "brief" (a new thread that is told the transcript) or "fresh"
+        (it had completed no turn, and starts again from its task)."""
+        past = [t for t in self.reader.turns(view.id, path) if t.thread]
+        if not past:
+            return "fresh"
+        last = past[-1]
+        assert last.thread is not None
+        was = self.reader.bound(view.id, last.thread)
+        toolset = self._runner.roles[view.role].toolset if view.role in self._runner.roles else None
+        if (
+            was is not None
+            and view.role != "executor"
+            and (was.executor, was.toolset) != (view.executor, toolset)
+        ):
+            return "brief"
+        adapter = self.executor(view.executor)
+        return "fork" if Binder(self.reader, adapter, self._runner.live).forks_at(view.id, last) else "brief"
 
     def set_returned(self, hook: Returned) -> None:
         """Called before a session's first turn on a branch: what it should be told."""

@@ -347,6 +347,15 @@ class Reader:
         )
         return [e.Record(e.load(k, d), session, b, t, time, q) for q, time, b, t, k, d in rows]
 
+    def happened(self, branch: int, kinds: Collection[str], since: int, until: int) -> list[e.Record]:
+        """Records of these kinds on a branch, of all sessions, after a seq and up to one."""
+        rows = self._db.execute(
+            "SELECT seq, time, session, turn, kind, data FROM events WHERE seq > ? AND seq <= ? AND branch = ? "
+            f"AND kind IN ({', '.join('?' * len(kinds))}) ORDER BY seq",
+            [since, until, branch, *kinds],
+        )
+        return [e.Record(e.load(k, d), s, branch, t, time, q) for q, time, s, t, k, d in rows]
+
     def search(self, session: str, text: str, path: Path | None = None, *, limit: int = 500) -> list[int]:
         """`first_seq` of the blocks that hold a text, in any case, oldest first."""
         return search(self._db, session, self._path(path), text, limit)

@@ -12,23 +12,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from zwarm_tui.config.settings import CheckpointSettings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.checkpoints import Checkpoint
-from zwarm_tui.core.errors import ConfirmationNeededError, UsageError
+from zwarm_tui.core.errors import ConfirmationNeededError, GitError, UsageError
 from zwarm_tui.core.model import SessionView, TurnView
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.sessions.turn import Turn
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
 from zwarm_tui.timeline.files import BranchFiles
+from zwarm_tui.timeline.in_place import Checkout
+from zwarm_tui.timeline.preview import Preview
 from zwarm_tui.timeline.returned import told
 from zwarm_tui.timeline.snapshots import Snapshots, commits_of, summary
-from zwarm_tui.timeline.tree import branch_view, changed, checkpoint, last, load, pointer, target
+from zwarm_tui.timeline.tree import Target, branch_view, changed, checkpoint, last, load, pointer, target
 
 Json = dict[str, Any]
 RUNNING = ("wait", "interrupt", "leave")
@@ -54,6 +56,8 @@ class Timeline:
         self.project = project
         self.snapshots = Snapshots(project, settings or CheckpointSettings())
         self.files = BranchFiles(reader, sessions, self.snapshots, project)
+        self.checkout = Checkout(store, reader, sessions, project)
+        self._preview = Preview(reader, sessions, self.snapshots, self.files)
         self._one = asyncio.Lock()
         self._unsure = False
         """Something could not be written, and may yet be: then the log says where we are."""
@@ -136,39 +140,29 @@ class Timeline:
     async def recover(self) -> list[str]:
         """Finish or take back what a dead engine left half done. What was done about it."""
         gone = await self._sessions.worktrees.recover()
-        return [f"a worktree that was not made to its end was taken away: {path}" for path in gone]
+        put_back = await self.checkout.recover()
+        return put_back + [f"a worktree that was not made to its end was taken away: {path}" for path in gone]
 
     # -- travelling -----------------------------------------------------------------
 
-    async def preview(self, label: str) -> Json:
+    async def preview(self, label: str, *, in_place: bool = False) -> Json:
         """What a jump would do; changes nothing."""
-        position, to = self._reader.position(), target(self._reader, label)
-        then = {s.id: s.turns for s in self._reader.sessions(to.path)}
-        now = self._reader.sessions(position.path)
-        running = self._sessions.running(position.branch)
-        return {
-            "label": to.label,
-            "branch": branch_view(self._reader, to.branch).name,
-            "branches_on_next_message": to.checkpoint is not None,
-            "sessions_back": [
-                {"id": s.id, "task": s.task, "turns": s.turns - then[s.id]}
-                for s in now
-                if s.id in then and s.turns > then[s.id]
-            ],
-            "sessions_absent": [s.id for s in now if s.id not in then],
-            "running": [{"id": t.session, "task": t.text} for t in running],
-            "files": "each branch has files of its own",
-            "same": to.path == position.path and not running,
-        }
+        to = target(self._reader, label)
+        return await self._preview.of(to, self._next_name(), in_place=in_place)
 
-    async def goto(self, label: str, *, running: str | None = None) -> Json:
+    async def goto(self, label: str, *, running: str | None = None, in_place: bool = False) -> Json:
         """Jump. Where turns run on the branch to be left, `running` says whether to
-        wait for them, interrupt them, or leave them running there."""
+        wait for them, interrupt them, or leave them running there. With `in_place` the
+        files are put into the person's checkout, after a safety checkpoint."""
         if running is not None and running not in RUNNING:
             raise UsageError(f"running is one of {', '.join(RUNNING)}")
         here = self._reader.position()
-        target(self._reader, label)  # an unknown label stops nothing
+        to = target(self._reader, label)  # an unknown label stops nothing
         turns = self._sessions.running(here.branch) if not here.detached else []
+        if in_place:
+            await self.checkout.repo()
+            left = {here.branch} if running in ("wait", "interrupt") and not here.detached else set()
+            self.checkout.check_quiet(*({self.checkout.branch, to.branch} - left))
         if turns and running is None:
             names = ", ".join(t.session for t in turns)
             raise ConfirmationNeededError(
@@ -184,8 +178,40 @@ class Timeline:
             if not here.detached and self.changed(here.branch):
                 await self._record(f"before the jump to {label}", here.branch)
             to = target(self._reader, label)
+            if in_place:
+                return await self._in_place(to)
             await self._move(to.branch, to.checkpoint)
             return {"label": to.label, "branch": branch_view(self._reader, to.branch).name}
+
+    async def _in_place(self, to: Target) -> Json:
+        """Put the files of a place into the person's checkout, and go there with them."""
+        owner = self.checkout.branch
+        self.checkout.check_quiet(owner, to.branch)
+        named = branch_view(self._reader, to.branch).name
+        if to.checkpoint is None and to.branch == owner:
+            await self._move(owner, None)  # they are there
+            return {"label": to.label, "branch": named, "safety": None}
+        if to.checkpoint is None and await self.files.differ(to.branch):
+            await self._record(f"before {named} moves into the checkout", to.branch)
+        at = branch_view(self._reader, to.branch).tip if to.checkpoint is None else to.checkpoint
+        goal, why = await self.files.root_of(at)
+        if goal is None:
+            raise UsageError(f"{to.label} holds no files ({why}): nothing was changed")
+        safety = await self._record(f"before {to.label} is put into the checkout", owner)
+        root = safety.state["files"]["root"] or {}
+        if not root.get("commit"):
+            raise GitError(f"nothing was changed, since {safety.label} could not hold your files")
+        await self.checkout.change(root, goal)
+        ended = e.RestoreEnded(root["path"])
+        if to.checkpoint is None:
+            own = self._reader.places().of_branch(to.branch)
+            left = [e.WorktreeGone(own.path, "its branch works in the checkout", kept=True)] if own else []
+            await self._commit(*left, e.CheckoutTaken(to.branch), e.Moved(to.branch), ended, branch=to.branch)
+            self._reload()
+            return {"label": to.label, "branch": named, "safety": safety.label}
+        named = self._next_name()
+        await self._begin_branch(named, to.checkpoint, taken=(ended,))
+        return {"label": to.label, "branch": named, "safety": safety.label}
 
     async def settle(self, *, confirm: bool = False) -> int:
         """Called before anything new is said: where the position is in the past, a
@@ -254,10 +280,18 @@ class Timeline:
         """Begin a branch at a checkpoint: its files are made first, then one transaction
         makes it be and goes there."""
         new = max(b.id for b in self._reader.branches()) + 1
-        line = self._reader.path_at(at)
         made = await self.files.begin(new, name, at, confirm=confirm)
+        return await self._begin_branch(name, at, made=made)
+
+    async def _begin_branch(
+        self, name: str, at: int, *, made: Sequence[e.Event] = (), taken: Sequence[e.Event] = ()
+    ) -> int:
+        """The transaction: with a worktree that was `made` for it, or (`taken` being the end
+        of putting its files there) in the person's checkout."""
+        new, line = max(b.id for b in self._reader.branches()) + 1, self._reader.path_at(at)
         created = e.BranchCreated(branch=new, name=name, parent=line[-1][0], checkpoint=at, cut=line[-1][1])
-        await self._commit(created, *made, e.Moved(new), branch=new)
+        owner = [e.CheckoutTaken(new)] if taken else []
+        await self._commit(created, *made, *owner, e.Moved(new), *taken, branch=new)
         self.tree.goto(at)
         self._sessions.move(new)
         return new
