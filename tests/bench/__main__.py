@@ -26,6 +26,7 @@ BENCHES = {
     "host_start_ms": ("host:host_start_ms", "≤ 1,000 ms"),
     "idle_cpu_percent": ("host:idle_cpu_percent", "< 1 %"),
     "second_screen_p95_ms": ("second_screen", "≤ 250 ms"),
+    "timeline_open_ms": ("timeline", "≤ 50 ms"),
     "idle_rss_mb": ("host:idle_rss_mb", "< 120 MB"),
 }
 

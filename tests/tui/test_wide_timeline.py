@@ -272,3 +272,31 @@ async def test_an_action_of_the_main_screen_leads_back_there(project: Path) -> N
         app._act("screen.prefill(':delegate ')")
         await until(pilot, lambda: app.screen is app.main)
         await until(pilot, lambda: draft(app) == ":delegate ")
+
+
+async def test_it_is_as_large_and_as_coloured_as_the_rest_when_it_comes_back(project: Path) -> None:
+    async with wide(project, "T2", (160, 40)) as (app, _, pilot, view):
+        screen = app.screen
+        assert not screen.has_class("-small")
+        before = view.ink("zwarm-dim")
+        await pilot.press("escape")
+        await pilot.resize_terminal(80, 24)
+        app.theme = "zwarm-light"
+        await pilot.pause()
+        view_of_main = app.main.query_one(TimelineView)
+        view_of_main.choose("T5")
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: app.screen is screen)
+        await until(pilot, lambda: screen.has_class("-small"))
+        await until(pilot, lambda: screen.query_one("#chosen").size.width > 70)
+        assert view.ink("zwarm-dim") != before
+        assert view.chosen is not None
+        assert view.chosen.target == "T5"
+        log = Log(project)
+        log.add(e.CheckpointNamed(5, "comma"))
+        log.store.close()
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+        await until(pilot, lambda: any(c.name == "comma" for c in app.board.checkpoints))
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: "comma" in text_of(app))

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from zwarm_tui.client import EngineClient
     from zwarm_tui.tui.screens.runs import RunsScreen
+    from zwarm_tui.tui.screens.timeline import TimelineScreen
 
 BINDING_IDS = {action.id for action in ACTIONS} | {
     binding.id
@@ -45,6 +46,7 @@ BINDING_IDS = {action.id for action in ACTIONS} | {
     if isinstance(binding, Binding) and binding.id
 }
 """What `[keys]` in the settings may name."""
+_STYLES = Path(__file__).parent / "styles"
 OpenEngine = Callable[[], Awaitable["EngineClient"]]
 
 
@@ -53,7 +55,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
     without one the screen only reads. `problems` are sentences to show at the start."""
 
     TITLE = "zwarm"
-    CSS_PATH = Path(__file__).parent / "styles" / "main.tcss"
+    CSS_PATH: ClassVar[list[str | PurePath]] = [_STYLES / "main.tcss", _STYLES / "timeline.tcss"]
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = ""
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("app")]
@@ -79,6 +81,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
         self.verbs = Verbs(self)
         self.travels = Travels(self)
         self._notices = Notices()
+        self.timeline: TimelineScreen | None = None
         self.runs: RunsScreen | None = None
         """The screen of runs, while it is open."""
         self.main = MainScreen(self)
@@ -179,6 +182,17 @@ class ZwarmApp(App[None], inherit_bindings=False):
 
     def _shown(self) -> list[Travelling]:
         return [screen for screen in self.screen_stack if isinstance(screen, Travelling)]
+
+    def show_timeline(self, label: str) -> None:
+        """The timeline on its own screen, which is kept from the first time on, at a checkpoint."""
+        from zwarm_tui.tui.screens.timeline import TimelineScreen  # not needed for the first paint
+
+        if self.timeline is None:
+            self.timeline = TimelineScreen(self)
+            self.install_screen(self.timeline, "timeline")
+        if self.screen is self.main:
+            self.timeline.start(label)
+            self.push_screen("timeline")
 
     def show_main(self) -> None:
         """Back to the main screen, to write."""

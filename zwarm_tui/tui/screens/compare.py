@@ -56,7 +56,6 @@ class FileList(RowView):
 class CompareScreen(Screen[None]):
     """Shows what `timeline.compare` found."""
 
-    CSS_PATH = "../styles/timeline.tcss"
     AUTO_FOCUS = "FileList"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Back", show=False, id="compare.close"),

@@ -39,7 +39,6 @@ Json = dict[str, Any]
 class TimelineScreen(Travelling):
     """Escape closes its search, then itself."""
 
-    CSS_PATH = "../styles/timeline.tcss"
     AUTO_FOCUS = "TimelineView"
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -47,9 +46,9 @@ class TimelineScreen(Travelling):
         *(binding for binding in bindings("screen") if binding.id in _OWN),
     ]
 
-    def __init__(self, zwarm: ZwarmApp, label: str = "") -> None:
+    def __init__(self, zwarm: ZwarmApp) -> None:
         super().__init__(zwarm)
-        self._start = label
+        self._start = self._title = ""
         self._topbar, self._line = TopBar(), StatusLine()
         self._page = PageView(id="page")
         self._changed: dict[str, tuple[list[Json], str]] = {}
@@ -70,12 +69,22 @@ class TimelineScreen(Travelling):
                 yield self._page
         yield self._line
 
+    def start(self, label: str) -> None:
+        """Show the board, with the cursor on a checkpoint ("": where the project is)."""
+        self._start = label
+        if self.is_mounted:
+            self._begin()
+
     def on_mount(self) -> None:
-        self.query_one("#graph").border_title = Content("Timeline")
+        self._begin()
+
+    def _begin(self) -> None:
         self.show_board()
         self.show_timeline()
         if self._start:
             self._timeline.choose(self._start)
+        else:
+            self._timeline.go_home()
 
     def show_news(self, news: News) -> None:
         if news.timeline:
@@ -117,8 +126,9 @@ class TimelineScreen(Travelling):
         row = self._timeline.chosen
         if row is None:
             return
-        pane = self.query_one("#chosen")
-        pane.border_title = Content(_TITLES.get(row.kind, "Checkpoint"))
+        if (title := _TITLES.get(row.kind, "Checkpoint")) != self._title:
+            self._title = title
+            self.query_one("#chosen").border_title = Content(title)
         known = self._changed.get(row.target) if row.checkpoint else ([], "")
         self._show_page(row, known)
         if self._reading is not None:

@@ -165,12 +165,10 @@ class Travelling(Screen[None]):
         self._timeline.go_home()
 
     def action_open_timeline(self) -> None:
-        from zwarm_tui.tui.screens.timeline import TimelineScreen  # not needed for the first paint
-
-        if not isinstance(self._zwarm.screen, TimelineScreen):
-            chosen = self._timeline.chosen
-            label = chosen.checkpoint.label if chosen is not None and chosen.checkpoint else ""
-            self._zwarm.push_screen(TimelineScreen(self._zwarm, label))
+        """Show the chosen row on the screen that the timeline has of its own."""
+        chosen = self._timeline.chosen
+        label = chosen.checkpoint.label if chosen is not None and chosen.checkpoint else ""
+        self._zwarm.show_timeline(label)
 
     # -- searching ----------------------------------------------------------------------
 

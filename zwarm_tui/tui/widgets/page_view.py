@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from textual.geometry import Size
+from rich.style import Style
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from zwarm_tui.tui.widgets.ink import Ink
+from zwarm_tui.tui.widgets.virtual import set_virtual_size
 
 Paint = Callable[[int, Ink], list[Strip]]
 
@@ -28,6 +30,8 @@ class PageView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._paint: Paint = lambda width, ink: []
         self._rows: list[Strip] = []
+        self._ink: Ink | None = None
+        self._painting: Style | None = None
 
     def show(self, paint: Paint, *, top: bool = True) -> None:
         """Show another page, from its top."""
@@ -38,12 +42,14 @@ class PageView(ScrollView, can_focus=True):
 
     @property
     def ink(self) -> Ink:
-        return Ink(self.app.theme_variables)
+        if self._ink is None:
+            self._ink = Ink(self.app.theme_variables)
+        return self._ink
 
     def _draw(self) -> None:
         width = max(self.scrollable_content_region.width, 1)
         self._rows = self._paint(width, self.ink)
-        self.virtual_size = Size(width, len(self._rows))
+        set_virtual_size(self, Size(width, len(self._rows)))
         self.refresh()
 
     def on_resize(self) -> None:
@@ -51,11 +57,16 @@ class PageView(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
+        self._ink = None
         if self.is_mounted:
             self._draw()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._painting = self.rich_style  # asked for once a paint, not once a row
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        at, width, style = y + round(self.scroll_y), self.size.width, self.rich_style
+        at, width, style = y + round(self.scroll_y), self.size.width, self._painting or self.rich_style
         if at >= len(self._rows):
             return Strip.blank(width, style)
         return self._rows[at].adjust_cell_length(width).apply_style(style)

@@ -108,9 +108,10 @@ class RowView(ScrollView, can_focus=True):
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a row, and show it."""
-        self.cursor = max(0, min(index, self._count - 1))
+        before, self.cursor = self.cursor, max(0, min(index, self._count - 1))
         self.show_cursor()
-        self.refresh()
+        for row in {before, self.cursor}:  # the others look as they did
+            self.refresh_lines(row * self.row_height, self.row_height)
         self.post_message(self.Moved(self))
 
     def show_cursor(self) -> None:

@@ -13,9 +13,11 @@ def set_virtual_size(view: ScrollView, size: Size) -> None:
     old = view.virtual_size
     if size == old:
         return
-    stays = view.show_vertical_scrollbar and size.height > view.container_size.height > 0
+    wanted = size.height > view.container_size.height
+    stays = view.container_size.height > 0 and view.show_vertical_scrollbar == wanted
     if not stays or size.width != old.width:
         view.virtual_size = size
         return
     view.set_reactive(ScrollView.virtual_size, size)
-    view.vertical_scrollbar.window_virtual_size = size.height
+    if wanted:
+        view.vertical_scrollbar.window_virtual_size = size.height
