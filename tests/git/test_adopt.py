@@ -178,3 +178,16 @@ async def test_without_a_commit(empty: Callable[[], World]) -> None:
         await adopt.as_commit(repo, base=base.commit, theirs=theirs.commit, message="m")
     await adopt.as_branch(repo, "b", theirs=theirs.commit, message="m")
     assert world.git("log", "--format=%s", "b") == "m\n"
+
+
+async def test_a_commit_over_files_that_were_only_touched(fork: Fork) -> None:
+    fork.write("a.txt", "theirs\n")
+    theirs = await fork.done()
+    (fork.world.top / "a.txt").unlink()
+    fork.world.write("a.txt", "one\ntwo\nthree\n")  # what it held
+    for dry_run in (True, False):
+        await adopt.as_commit(
+            fork.repo, base=fork.base.commit, theirs=theirs.commit, message="m", dry_run=dry_run
+        )
+    assert (fork.world.top / "a.txt").read_text() == "theirs\n"
+    assert fork.world.git("status", "-z", "--porcelain") == "?? wip\0"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -78,7 +79,8 @@ async def as_commit(
             raise UsageError("there is nothing to adopt: the checkout has it all")
         commit = await write_commit(repo, tree, head.id, message, as_user=True)
         if dry_run:
-            await _fits(repo, head.id, commit)
+            with tempfile.TemporaryDirectory(prefix="zwarm-") as folder:
+                await _fits(repo, head.id, commit, await _like_the_users(repo, Path(folder) / "index"))
         else:
             await _forward(repo, head.id, commit, before)
         return commit
@@ -105,14 +107,14 @@ async def _forward(repo: Repo, old: str, new: str, before: Before) -> None:
     """Move HEAD, its branch, the user's index and the files on by one commit, or nothing.
     Cut short (a kill, a power cut), `complete` makes one of the two of it."""
     with _locked(repo):
-        copy(repo.git_dir / "index", _fresh(repo))
+        index = await _like_the_users(repo, _fresh(repo))
         try:
-            await _fits(repo, old, new)
+            await _fits(repo, old, new, index)
             await before(new)
             step = ("read-tree", "-m", "-u", old, new)
-            await git(repo.top, *step, index=_fresh(repo), finish=True)
+            await git(repo.top, *step, index=index, finish=True)
             await git(repo.top, "update-ref", "-m", "zwarm: adopted", "HEAD", new, old, finish=True)
-            _fresh(repo).replace(repo.git_dir / "index")
+            index.replace(repo.git_dir / "index")
         except ConflictError:
             raise
         except BaseException:
@@ -173,9 +175,16 @@ def _forget(repo: Repo) -> None:
     _fresh(repo).with_name(_fresh(repo).name + ".lock").unlink(missing_ok=True)
 
 
-async def _fits(repo: Repo, old: str, new: str) -> None:
+async def _like_the_users(repo: Repo, index: Path) -> Path:
+    """A copy of the user's index that knows which files only look as if they had changed:
+    git would not touch those."""
+    copy(repo.git_dir / "index", index)
+    await attempt(repo.top, "update-index", "-q", "--refresh", index=index)  # 1: some have
+    return index
+
+
+async def _fits(repo: Repo, old: str, new: str, index: Path) -> None:
     """`ConflictError` where the user's own changes are in the way of a commit."""
-    index = _fresh(repo) if _fresh(repo).exists() else None
     step = ("read-tree", "-m", "-u", old, new)
     hidden = await in_the_way(repo, old, new)
     tried = await attempt(repo.top, *step, "--dry-run", index=index)

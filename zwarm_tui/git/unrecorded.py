@@ -1,5 +1,5 @@
-"""What changed in a work tree since its last snapshot, at the price of one look at each
-file's times. Nothing is written into the repository."""
+"""What a work tree holds that a snapshot doesn't, at the price of one look at each file's
+times. Nothing is written into the repository."""
 
 from __future__ import annotations
 
@@ -18,32 +18,24 @@ async def since(repo: Repo, commit: str, besides: Collection[str] = ()) -> list[
     """Paths that differ from a snapshot of this work tree, but for those that it does not
     cover (`besides`; a folder ends in "/"). Cheap where the snapshot was the last one."""
     try:
-        return await _since(repo, commit, besides)
+        with tempfile.TemporaryDirectory(prefix="zwarm-") as folder:
+            found = await _since(repo, commit, Path(folder) / "index")
     except OSError as error:
         raise GitError(f"what changed in {repo.top} can't be found out: {error}") from error
-
-
-async def _since(repo: Repo, commit: str, besides: Collection[str]) -> list[str]:
-    with tempfile.TemporaryDirectory(prefix="zwarm-") as folder:
-        index = Path(folder) / "index"
-        await asyncio.to_thread(copy, repo.index, index)
-        listed = await together(
-            git(repo.top, "diff-files", "-z", "--name-only", index=index),
-            git(repo.top, "ls-files", "-z", "--others", "--exclude-standard", index=index),
-            # The index may be that of a later snapshot.
-            git(repo.top, "diff-index", "-z", "--cached", "--name-only", commit, index=index),
-        )
-        # Something may have been written anew with what it held, or put back.
-        found = await _really(repo, index, commit) if any(listed) else []
     return [path for path in found if not _within(path, besides)]
 
 
-async def _really(repo: Repo, index: Path, commit: str) -> list[str]:
-    """The paths whose content or mode is another one."""
-    await attempt(repo.top, "update-index", "-q", "--refresh", index=index)
-    tracked = names(await git(repo.top, "diff-index", "-z", "--name-only", commit, index=index))
-    others = names(await git(repo.top, "ls-files", "-z", "--others", "--exclude-standard", index=index))
-    return sorted({*tracked, *others})
+async def _since(repo: Repo, commit: str, index: Path) -> list[str]:
+    # What either index knows of files' times spares git from reading them.
+    known = repo.index if repo.index.exists() else repo.git_dir / "index"
+    await asyncio.to_thread(copy, known, index)
+    await git(repo.top, "read-tree", "--reset", commit, index=index)
+    await attempt(repo.top, "update-index", "-q", "--refresh", index=index)  # 1: some have changed
+    listed = await together(
+        git(repo.top, "diff-files", "-z", "--name-only", index=index),
+        git(repo.top, "ls-files", "-z", "--others", "--exclude-standard", index=index),
+    )
+    return sorted({path for out in listed for path in names(out)})
 
 
 def _within(path: str, folders: Collection[str]) -> bool:

@@ -23,8 +23,8 @@ from zwarm_tui.git.undo import put_back
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
-from zwarm_tui.timeline.compare import changes, commit_of, files_at, unrecorded_at
-from zwarm_tui.timeline.places import Place, find_place, last_checkpoint
+from zwarm_tui.timeline.compare import changes, commit_of, files_at, pruned, unrecorded_at
+from zwarm_tui.timeline.places import Place, common, find_place, last_checkpoint
 from zwarm_tui.timeline.timeline import Timeline
 
 Json = dict[str, Any]
@@ -79,7 +79,7 @@ class Adoption:
             if not dry_run:
                 await self._capture(place)
                 place = self._place(branch)
-            plan = self._plan(place)
+            plan = await self._plan(repo, place)
             try:
                 if mode == "branch":
                     return await self._as_branch(repo, plan, dry_run)
@@ -102,29 +102,25 @@ class Adoption:
             )
         return place
 
-    def _plan(self, place: Place) -> Plan:
-        theirs = files_at(self._reader, place)
-        if theirs["problem"]:
-            raise UsageError(f"no files to adopt: {theirs['problem']}")
-        branches = {b.id: b for b in self._reader.branches()}
-        left, parent = place.branch, place.branch
+    async def _plan(self, repo: Repo, place: Place) -> Plan:
         owner = self._reader.places().checkout_branch
-        while parent.id != owner and parent.parent is not None:
-            left, parent = parent, branches[parent.parent]
-        if left is parent:
+        checkout = next(b for b in self._reader.branches() if b.id == owner)
+        if place.branch.id == owner:
             raise UsageError(f"{place.label} works in your checkout: its files are there")
         taken = self._reader.checkpoints()
-        at = last_checkpoint(taken, self._reader.path_at(left.checkpoint))
-        start = Place(at.label if at else "root", parent, at.id if at else 0, False, ())
-        base = files_at(self._reader, start)
-        if base["problem"]:
-            raise UsageError(f"it is not known where {place.label} began: {base['problem']}")
+        at = last_checkpoint(taken, common(self._reader.path(owner), place.path))
+        start = Place(at.label if at else "root", checkout, at.id if at else 0, False, ())
+        ends: list[str] = []
+        for one in (start, place):
+            files = files_at(self._reader, one)
+            problem = files["problem"] or await pruned(repo, one, commit_of(files))
+            if problem:
+                raise UsageError(f"{place.label} can't be adopted: {problem}")
+            ends.append(str(commit_of(files)))
         told = next((c.description for c in taken if c.id == place.checkpoint), "")
         message = f"Adopt {place.label}: {told}"[:72].rstrip(": ") + "\n"
-        ours, other = commit_of(base), commit_of(theirs)
-        assert ours is not None
-        assert other is not None
-        return Plan(place, parent, ours, other, message)
+        base, theirs = ends
+        return Plan(place, checkout, base, theirs, message)
 
     def _check_running(self) -> None:
         owner = self._reader.places().checkout_branch

@@ -13,7 +13,7 @@ from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import GitError, UsageError
 from zwarm_tui.core.model import CheckpointView, Path, SessionView, TurnView
 from zwarm_tui.git import diff, unrecorded
-from zwarm_tui.git.repo import Repo, find
+from zwarm_tui.git.repo import Repo, commits, find
 from zwarm_tui.store.reader import Reader, Spent
 from zwarm_tui.timeline.places import Place, common, find_place, last_checkpoint
 
@@ -177,6 +177,9 @@ async def _files(reader: Reader, project: FilePath, a: Place, b: Place) -> Json:
         if repo is None:
             return {**value, "problem": f"no git repository: {project}"}
         value["path"] = str(repo.top)
+        gone = await pruned(repo, a, value["from"]) or await pruned(repo, b, value["to"])
+        if gone:
+            return {**value, "problem": gone}
         value["changed"] = await changes(repo, value["from"], value["to"])
         value["sessions"] = await _session_trees(repo, states[0]["sessions"], states[1]["sessions"])
         value["unrecorded"] = {
@@ -210,6 +213,13 @@ def commit_of(files: Json) -> str | None:
     return commit
 
 
+async def pruned(repo: Repo, place: Place, commit: str | None) -> str | None:
+    """A sentence where the snapshot at a place is no more."""
+    if commit is None or (await commits(repo.top, commit))[0] is not None:
+        return None
+    return f"{place.label}: its snapshot was pruned ([checkpoints] keep and days in config.toml)"
+
+
 async def changes(repo: Repo, a: str, b: str) -> list[Json]:
     """The files that differ: {path, old_path, status, added, deleted} each."""
     return [_delta(delta) for delta in (await diff.changed(repo, a, b) if a != b else [])]
@@ -237,8 +247,9 @@ async def _session_trees(repo: Repo, a: Json, b: Json) -> Json:
 
 async def unrecorded_at(reader: Reader, place: Place, files: Json) -> list[str]:
     """What lies in a branch's work tree now and not in its last checkpoint."""
-    lives = reader.places().placed(place.branch.id)
-    folder = FilePath(files["root"]["path"])
+    places = reader.places()
+    lives, own = places.placed(place.branch.id), places.of_branch(place.branch.id)
+    folder = FilePath(own.path if own else files["root"]["path"])
     if not place.tip or not lives or not folder.is_dir():
         return []  # its work tree is another branch's now, or gone
     repo = await find(folder)
