@@ -57,8 +57,7 @@ class Engine:
         self.store, self.sessions = store, sessions
         self.reader: Reader = sessions.reader
         self.timeline = Timeline(store, self.reader, sessions, project=project, settings=settings.checkpoints)
-        folder = settings.worktree.dir
-        self.runs = Runs(sessions, self.timeline, project, Path(folder).expanduser() if folder else None)
+        self.runs = Runs(sessions, self.timeline, project, settings.worktree)
         self.problems: list[str] = list(store.notices)
         self.recovered: list[str] = []
         """Sessions whose turn a dead engine left unfinished."""

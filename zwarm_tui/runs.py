@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ExecutorError, UsageError, ZwarmError
 from zwarm_tui.core.events import TurnEnded
@@ -116,9 +117,8 @@ class Runs:
     """The runs of an engine's project."""
 
     def __init__(
-        self, sessions: CodexSessionManager, timeline: Timeline, project: Path, worktrees: Path | None = None
+        self, sessions: CodexSessionManager, timeline: Timeline, project: Path, worktrees: WorktreeSettings
     ) -> None:
-        """`worktrees`: where those of commands are made; None: beside the project."""
         self._sessions, self._timeline, self._project = sessions, timeline, project
         self._worktrees = worktrees
         self._commands: dict[str, CommandRun] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,9 +14,12 @@ from typing import Any
 
 import pytest
 
-from tests.commands.conftest import marked
+from tests.commands.conftest import alive, marked
+from tests.commands.test_tmux_sessions import needs_tmux
 from tests.git.world import World
 from tests.host.conftest import DEMO, Stage, until
+from zwarm_tui.config.paths import tmux_socket
+from zwarm_tui.executors.tmux import TmuxServer
 from zwarm_tui.store.lock import holder
 
 LONG = (
@@ -229,3 +233,27 @@ def test_what_a_dead_hosts_run_had_not_committed_is_kept_and_said(shell: Shell) 
     assert kept in run["error"]
     assert (Path(run["result"]["worktree"]) / "mine").exists()
     assert shell.worktrees() == 1
+
+
+@needs_tmux
+def test_a_dead_hosts_tmux_session_is_ended_at_the_next_start(shell: Shell) -> None:
+    begun, pid = shell.project / "begun", shell.project / "pid"
+    shell.command(
+        "job",
+        "steps:\n"
+        f"  - {{action: start-session, args: {{command: 'echo $$ > {pid}; exec setsid -w sleep 300'}}}}\n"
+        f"  - until test -s {pid}; do sleep 0.05; done; touch {begun}; sleep 300\n",
+    )
+    going = shell.begin("run", "job")
+    until(begun.exists)
+    going.kill()
+    going.communicate(timeout=40)
+    shell.kill()
+    inside = int(pid.read_text())
+    assert alive(inside)
+    shell.json("host", "start")
+    until(lambda: not alive(inside), "what ran in the session is gone")
+    sessions = asyncio.run(TmuxServer(tmux_socket(shell.project)).list())
+    assert sessions == []
+    (run,) = shell.json("workflow", "status")
+    assert run["error"] == "zwarm_tui stopped while it ran"

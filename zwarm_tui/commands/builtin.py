@@ -15,6 +15,7 @@ from zwarm_tui.commands.terminals import TmuxTerminals
 from zwarm_tui.commands.worktrees import GitWorktrees
 from zwarm_tui.core.errors import GitError
 from zwarm_tui.git.command import attempt
+from zwarm_tui.git.repo import find
 
 Builtin = Callable[[Session, Mapping[str, str]], Awaitable[str]]
 
@@ -65,8 +66,8 @@ class BuiltinSteps:
         args = args or {}
         stamp = session.created_at.strftime("%Y%m%d-%H%M%S")
         branch = args.get("branch") or f"zwarm-{session.command_name}-{stamp}"
-        path = await session.create_worktree(self.worktrees, branch, args.get("base") or "HEAD")
-        return str(path)
+        base = args.get("base") or await _head(session)
+        return str(await session.create_worktree(self.worktrees, branch, base))
 
     async def start_session(self, session: Session, args: Mapping[str, str] | None = None) -> str:
         """The run's tmux session. args: `command`, what runs in it (a shell by default)."""
@@ -75,9 +76,8 @@ class BuiltinSteps:
 
     async def gather_context(self, session: Session, args: Mapping[str, str] | None = None) -> str:
         """specs/context.json: what there is to know of the project."""
-        folder = session.worktree_path or session.project_path
         try:
-            done = await attempt(folder, "rev-parse", "--abbrev-ref", "HEAD")
+            done = await attempt(session.top, "rev-parse", "--abbrev-ref", "HEAD")
             branch = done.out.decode(errors="replace").strip() if not done.code else None
         except GitError:
             branch = None
@@ -124,6 +124,14 @@ class BuiltinSteps:
         if session.worktree_path is None or session.git_branch is None:
             return None
         return await self.worktrees.remove(session.project_path, session.worktree_path, session.git_branch)
+
+
+async def _head(session: Session) -> str:
+    """The commit that a worktree begins at: that of the checkout the run would work in."""
+    if session.checkout in (None, session.project_path):
+        return "HEAD"
+    repo = await find(session.top)
+    return (repo and repo.head) or "HEAD"
 
 
 def _write(file: Path, value: object) -> None:

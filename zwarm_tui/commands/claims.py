@@ -15,6 +15,7 @@ from typing import Any
 
 from zwarm_tui.commands.session import Session, Terminals
 from zwarm_tui.commands.worktrees import GitWorktrees
+from zwarm_tui.config.settings import WorktreeSettings
 
 NAME = "live.json"
 
@@ -51,8 +52,8 @@ class Claims:
 class ClaimedWorktrees(GitWorktrees):
     """Git worktrees that are claimed before they are made."""
 
-    def __init__(self, claims: Claims, folder: Path | None = None) -> None:
-        super().__init__(folder)
+    def __init__(self, claims: Claims, settings: WorktreeSettings | None = None) -> None:
+        super().__init__(settings)
         self._claims = claims
 
     async def create(self, project: Path, branch: str, base: str = "HEAD") -> Path:

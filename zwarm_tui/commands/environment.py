@@ -55,7 +55,7 @@ def step_variables(step: CommandStep, session: Session) -> dict[str, str]:
 def folder(definition: CommandDefinition, session: Session) -> Path:
     """Where steps work: the worktree, or where the command has none the project; in
     either the command's `working_directory`. Never the project in place of a worktree."""
-    top = session.worktree_path or session.project_path
+    top = session.top
     if session.worktree_path is not None and not (top / ".git").exists():
         raise LostWorktreeError(f"the worktree {top} is gone: nothing goes on in another folder")
     where = top / Path(fill(definition.working_directory or "", values(session))).expanduser()

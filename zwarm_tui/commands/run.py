@@ -18,6 +18,7 @@ from zwarm_tui.commands.observer import Observer
 from zwarm_tui.commands.session import Session, Terminals
 from zwarm_tui.commands.steps import StepResult, StepRunner
 from zwarm_tui.commands.terminals import TmuxTerminals
+from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core import events as e
 from zwarm_tui.executors.process import RUN_MARK, sweep
 from zwarm_tui.sessions import CodexSessionManager
@@ -36,8 +37,8 @@ class CommandRun:
     """One run of a command. Raises `ArgumentError` before anything has started.
 
     `id` is its own, made up by default. `attended` says that somebody sees to what its
-    agents ask. `point` is called with each stage that has completed. `worktrees` is the folder
-    that worktrees are made in, `terminals` what makes tmux sessions (by default the
+    agents ask. `point` is called with each stage that has completed. `worktrees` says
+    where and how worktrees are made, `terminals` what makes tmux sessions (by default the
     person's, and this machine's).
     """
 
@@ -50,7 +51,7 @@ class CommandRun:
         arguments: Mapping[str, Any] | None = None,
         id: str | None = None,
         attended: bool = False,
-        worktrees: Path | None = None,
+        worktrees: WorktreeSettings | None = None,
         terminals: Terminals | None = None,
         point: Point | None = None,
     ) -> None:
@@ -63,6 +64,7 @@ class CommandRun:
             id=self._journal.run,
             command_name=definition.name,
             project_path=project,
+            checkout=sessions.place(project),
             artifact_dir=sessions.state_dir / RUNS / self._journal.run,
             arguments=values,
         )

@@ -80,6 +80,9 @@ class Session(BaseModel):
     environment: dict[str, str] = Field(default_factory=dict)
     git_branch: str | None = None
     """The git branch that its worktree was made with."""
+    checkout: Path | None = None
+    """Where it works without a worktree; None: in the project. A branch of the timeline
+    has a checkout of its own."""
 
     _begun: dict[str, datetime] = PrivateAttr(default_factory=dict)
     _log: Path | None = PrivateAttr(default=None)
@@ -88,6 +91,11 @@ class Session(BaseModel):
     def log(self) -> Path | None:
         """Where the output of the step that runs now is written while it comes."""
         return self._log
+
+    @property
+    def top(self) -> Path:
+        """The folder that its steps work in: its worktree, where it has one."""
+        return self.worktree_path or self.checkout or self.project_path
 
     def get_context(self) -> dict[str, Any]:
         """All of it as plain values, for those that aren't given the session itself."""
@@ -145,7 +153,7 @@ class Session(BaseModel):
         if self.tmux_session_name is None:
             self.tmux_session_name = await terminals.create(
                 name or self.tmux_name(),
-                cwd=self.worktree_path or self.project_path,
+                cwd=self.top,
                 env=env or {},
                 command=command,
             )

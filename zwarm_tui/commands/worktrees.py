@@ -5,25 +5,42 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core.errors import ConfirmationNeededError, GitError, UsageError
 from zwarm_tui.git import branches, worktree
 from zwarm_tui.git.repo import Repo, find
+from zwarm_tui.sessions.setup import run_setup
 
 
 class GitWorktrees:
-    """Worktrees in `folder`, by default `../worktrees` of the project."""
+    """Worktrees in the folder of the settings, by default `../worktrees` of the project,
+    prepared by the settings' set-up command."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder
+    def __init__(self, settings: WorktreeSettings | None = None) -> None:
+        self._settings = settings or WorktreeSettings()
 
     def path(self, project: Path, branch: str) -> Path:
         """Where the worktree of a git branch is made: {project}-{branch}."""
-        folder = self._folder or project.parent / "worktrees"
+        given = self._settings.dir
+        folder = Path(given).expanduser().absolute() if given else project.parent / "worktrees"
         return folder / f"{project.name}-{branch.replace('/', '-')}"
 
     async def create(self, project: Path, branch: str, base: str = "HEAD") -> Path:
-        """A new worktree with a new git branch at `base`. `UsageError`, `GitError`."""
-        return await branches.add(await _repo(project), self.path(project, branch), branch=branch, base=base)
+        """A new worktree with a new git branch at `base`. `UsageError`, `GitError`; nothing
+        is left where it can't be made or prepared."""
+        repo, path = await _repo(project), self.path(project, branch)
+        await branches.add(repo, path, branch=branch, base=base)
+        try:
+            problem = self._settings.setup and await run_setup(
+                self._settings.setup, path, timeout=self._settings.setup_timeout
+            )
+            if problem:
+                raise UsageError(problem)
+        except BaseException:
+            await worktree.discard(repo, path)
+            await branches.delete(repo, branch)
+            raise
+        return path
 
     async def remove(self, project: Path, path: Path, branch: str) -> str | None:
         """Remove a worktree and its git branch. Uncommitted changes and commits that no

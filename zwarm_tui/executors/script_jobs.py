@@ -4,6 +4,7 @@ Which one, and how it goes, follows from the task's words alone."""
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ def job(task: str, earlier: Sequence[str] = ()) -> list[Response]:
     if earlier:
         return _follow_up(task, earlier[0], words)
     title = _title(task, words)
+    if '{"findings":' in task:
+        return _judge(task)
     if re.match(r"(explore|review|look|find|why|explain|how|what|investigate)\b", lead):
         return _explore(words, title)
     if re.match(r"(release|publish|deploy)\b", lead):
@@ -208,6 +211,23 @@ def _explore(words: list[str], title: str) -> list[Response]:
                 "I changed nothing."
             ),
         ),
+    )
+
+
+def _judge(task: str) -> list[Response]:
+    """A review: something is missing until a follow-up has written its decision down."""
+    decided = "docs/decisions/" in task
+    finding = {
+        "priority": 1,
+        "title": "Nothing says why it is done this way",
+        "body": "Whoever reads this next has to know what was decided: write it down.",
+        "file": "",
+        "line": None,
+    }
+    verdict = json.dumps({"findings": [] if decided else [finding]})
+    return _steps(
+        (Think("The change, then what the next reader will miss.", 0.3), Run("git status --short")),
+        (say(verdict),),
     )
 
 
