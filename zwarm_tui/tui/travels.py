@@ -39,18 +39,17 @@ class Travels:
             if not chosen:
                 return
             if chosen == "in_place":
-                place: Json = {"in_place": True}
-                preview = await client.goto(label, dry_run=True, **place)
+                preview = await client.goto(label, dry_run=True, in_place=True)
                 chosen = await self._app.push_screen_wait(in_place_dialog(preview))
                 if not chosen:
                     return
-                arguments |= place
+                arguments["in_place"] = True
             arguments["running"] = chosen if chosen != "go" else None
             if chosen == "wait":
                 self._app.say("Waiting for the turns to end; then it jumps.")
         there = await client.goto(label, **arguments)
         title = f"At {line_of(there['label'])} on {line_of(there['branch'])}"
-        self._app.say(goto_said(preview), title=title)
+        self._app.say(goto_said(preview, there), title=title)
         self._app.show_main()
 
     # -- branches -----------------------------------------------------------------------

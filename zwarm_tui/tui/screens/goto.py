@@ -76,9 +76,12 @@ def in_place_dialog(preview: Json) -> Dialog:
     )
 
 
-def goto_said(preview: Json) -> str:
+def goto_said(preview: Json, there: Json) -> str:
     """What a jump did, for a notice."""
-    return "".join(p if isinstance(p, str) else p[0] for p in _changes(preview)).strip()
+    said = "".join(p if isinstance(p, str) else p[0] for p in _changes(preview)).strip()
+    if safety := there.get("safety"):
+        said += f"\n:{line_of(str(safety))} is how your checkout was before."
+    return said
 
 
 def nothing_else(preview: Json) -> bool:
@@ -149,6 +152,10 @@ def _changed(files: Json, most: int = _SHOWN) -> list[Part]:
     if problem:
         text = line_of(str(problem))
         parts.append((f"{text[:1].upper()}{text[1:]}\n", "$zwarm-dim"))
+    if uncovered := files.get("uncovered"):
+        named = ", ".join(line_of(str(one.get("path", ""))) for one in uncovered[:most])
+        more = f" and {len(uncovered) - most} more" if len(uncovered) > most else ""
+        parts.append((f"Not covered by it: {named}{more}\n", "$zwarm-waiting"))
     if files.get("worktree"):
         parts += [("Work goes on in ", "$zwarm-dim"), line_of(str(files["worktree"])), "\n"]
     return [*parts, "\n"] if parts else []
