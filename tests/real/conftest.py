@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -53,3 +55,28 @@ async def idle(manager: CodexSessionManager) -> None:
     async with asyncio.timeout(60):
         while tasks := [t.task for t in manager.running() if t.task is not None]:
             await asyncio.wait(tasks)
+
+
+@pytest.fixture
+def codex_settings(tmp_path: Path) -> Any:
+    """A configuration folder whose codex asks a scripted server, which runs beside."""
+    ready, done = threading.Event(), threading.Event()
+    found: list[str] = []
+
+    async def serve() -> None:
+        async with ModelServer() as server:
+            found.append(server.url)
+            ready.set()
+            await asyncio.to_thread(done.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    ready.wait(20)
+    env = codex_env(make_codex_home(tmp_path / "codex home", found[0]))
+    folder = tmp_path / "config"
+    folder.mkdir()
+    table = "\n".join(f"{k} = {json.dumps(v)}" for k, v in env.items())
+    (folder / "config.toml").write_text(f"[codex.env]\n{table}\n")
+    yield folder
+    done.set()
+    thread.join()

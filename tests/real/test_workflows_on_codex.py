@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.workflow.conftest import until
-from zwarm_tui.demo.codex_home import MODEL, codex_env, make_codex_home
+from zwarm_tui.demo.codex_home import MODEL
 from zwarm_tui.demo.model_server import ModelServer
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.workflow import (
@@ -151,28 +150,3 @@ def test_run_acw_on_codex_from_a_plain_program(
     s = Session("out", "p")
     done = s.run_parallel([s.stage(n, f"@say I am {n}", CODEX) for n in "ab"])
     assert [r.text() for r in done.values()] == ["I am a", "I am b"]
-
-
-@pytest.fixture
-def codex_settings(tmp_path: Path) -> Any:
-    """A configuration folder whose codex asks a scripted server, which runs beside."""
-    ready, done = threading.Event(), threading.Event()
-    found: list[str] = []
-
-    async def serve() -> None:
-        async with ModelServer() as server:
-            found.append(server.url)
-            ready.set()
-            await asyncio.to_thread(done.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    ready.wait(20)
-    env = codex_env(make_codex_home(tmp_path / "codex home", found[0]))
-    folder = tmp_path / "config"
-    folder.mkdir()
-    table = "\n".join(f"{k} = {json.dumps(v)}" for k, v in env.items())
-    (folder / "config.toml").write_text(f"[codex.env]\n{table}\n")
-    yield folder
-    done.set()
-    thread.join()

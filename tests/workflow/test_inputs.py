@@ -113,13 +113,20 @@ def test_workflows_are_found_and_broken_ones_say_why(
     for name, (text, _) in BROKEN.items():
         write(ours, name, text)
     found = {w.name: w for w in discover_workflows(project)}
-    assert set(found) == {"good", "mine", *BROKEN}
+    shipped = {name for name, w in found.items() if w.origin == "shipped"}
+    assert shipped == {"debate", "task_loop"}
+    assert not any(found[name].error for name in shipped)
+    assert set(found) - shipped == {"good", "mine", *BROKEN}
+    assert (found["good"].origin, found["mine"].origin) == ("project", "user")
     assert found["good"].path.parent == ours
     assert found["good"].error is None
     assert found["good"].description == "Does it well."
     assert [(i.name, i.required) for i in found["good"].inputs] == [("prompt", True), ("focus", False)]
     assert found["mine"].error is None
     assert find_workflow("mine", project) == found["mine"].path
+    assert find_workflow("debate", project) == found["debate"].path
+    write(ours, "debate", GOOD)
+    assert find_workflow("debate", project).parent == ours, "the project's own comes first"
     with pytest.raises(WorkflowLoadError, match=r"no workflow 'nope'.*good"):
         find_workflow("nope", project)
 
@@ -128,7 +135,7 @@ def test_workflows_are_found_and_broken_ones_say_why(
 def test_looking_and_loading_say_the_same(project: Path, name: str) -> None:
     text, why = BROKEN[name]
     path = write(project / ".zwarm" / "workflows", name, text)
-    [looked] = discover_workflows(project)
+    [looked] = [w for w in discover_workflows(project) if w.origin == "project"]
     with pytest.raises(WorkflowLoadError, match=why) as loaded:
         load_workflow(path)
     assert str(path) in str(loaded.value)
@@ -139,7 +146,7 @@ def test_looking_and_loading_say_the_same(project: Path, name: str) -> None:
 
 def test_looking_at_a_file_runs_nothing_of_it(project: Path) -> None:
     write(project / ".zwarm" / "workflows", "evil", "open('ran', 'w')\n" + GOOD)
-    [found] = discover_workflows(project)
+    [found] = [w for w in discover_workflows(project) if w.origin == "project"]
     assert found.error is None
     assert not Path("ran").exists()
 

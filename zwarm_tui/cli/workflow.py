@@ -126,6 +126,7 @@ def list_(call: Call) -> None:
     value = [
         {
             "name": w.name,
+            "origin": w.origin,
             "path": str(w.path),
             "description": w.description,
             "inputs": [

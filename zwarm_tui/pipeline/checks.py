@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from zwarm_tui.core import events as e
@@ -17,19 +17,19 @@ from zwarm_tui.sessions import CodexSessionManager
 
 
 class Checks:
-    """Makes a run's checks in its folder."""
+    """Makes a run's checks in its folder, which is known once its first turn has ended."""
 
     def __init__(
         self,
         sessions: CodexSessionManager,
         config: AgentSessionConfig,
-        folder: Path,
+        folder: Callable[[], Path],
         gates: Sequence[CommandGate],
         reviewer: Reviewer | None,
         sink: EventSink,
     ) -> None:
         self._sessions, self._config, self._folder = sessions, config, folder
-        self._gates, self._reviewer, self._sink = Gates(gates, folder), reviewer, sink
+        self._gates, self._reviewer, self._sink = Gates(gates), reviewer, sink
         self._reviewed_at: str | None = None
 
     def callbacks(self) -> SessionCallbacks:
@@ -41,7 +41,9 @@ class Checks:
         def report(event: e.GateStarted | e.GateDone) -> None:
             self._sink.on_gate_evidence(input.issue_id, event)
 
-        return await self._gates.check(ctx.gate_attempt, self._config.max_gate_retries, report)
+        return await self._gates.check(
+            self._folder(), ctx.gate_attempt, self._config.max_gate_retries, report
+        )
 
     async def _review(self, input: AgentSessionInput, ctx: LifecycleContext) -> ReviewResult:
         assert self._reviewer is not None
@@ -50,18 +52,18 @@ class Checks:
             issue_id=input.issue_id,
             task=input.issue_description or input.prompt,
             session_id=ctx.session_id,
-            working_dir=self._folder,
+            working_dir=self._folder(),
             diff=self._diff(ctx.session_id),
             attempt=ctx.review_attempt,
             attempts=self._config.max_review_retries,
             last=ctx.last_review_result,
         )
         result = await self._reviewer.review(request)
-        self._reviewed_at = await fingerprint(self._folder)
+        self._reviewed_at = await fingerprint(self._folder())
         return result
 
     async def _no_progress(self, input: AgentSessionInput, ctx: LifecycleContext) -> bool:
-        return self._reviewed_at is not None and self._reviewed_at == await fingerprint(self._folder)
+        return self._reviewed_at is not None and self._reviewed_at == await fingerprint(self._folder())
 
     def _diff(self, session: str) -> str:
         """What each turn changed in the end, in order."""

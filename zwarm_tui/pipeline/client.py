@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import UsageError
@@ -20,8 +20,14 @@ class SessionClient:
     nothing that could be resumed.
     """
 
-    def __init__(self, sessions: CodexSessionManager, config: SessionConfig) -> None:
-        self._sessions, self._config = sessions, config
+    def __init__(
+        self,
+        sessions: CodexSessionManager,
+        config: SessionConfig,
+        *,
+        begun: Callable[[str, int], None] = lambda _session, _turn: None,
+    ) -> None:
+        self._sessions, self._config, self._begun = sessions, config, begun
         self._branch = sessions.branch
         self._opening: asyncio.Future[ExecutorSession] | None = None
         self._session: str | None = None
@@ -39,6 +45,7 @@ class SessionClient:
         self._opening = asyncio.ensure_future(self._open(prompt, session_id))
         made = await asyncio.shield(self._opening)
         self._session, self._turn = made.id, made.view.turns
+        self._begun(made.id, made.view.turns)
         for turn in self._sessions.running(self._branch):
             if turn.session == made.id:
                 turn.patient = self._config.idle_timeout > 0
@@ -58,6 +65,7 @@ class SessionClient:
             executor=config.executor,
             origin="workflow",
             settings=config.settings,
+            worktree=config.worktree,
         )
 
     async def receive_response(self) -> AsyncIterator[e.Event]:

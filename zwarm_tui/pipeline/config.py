@@ -17,7 +17,8 @@ from zwarm_tui.sessions import CodexSessionManager
 class AgentSessionInput:
     """One piece of work. `working_dir`, `executor`, `model`, `timeout` and
     `idle_timeout_seconds` stand over the configuration's, where they are given.
-    `resume_session_id` goes on with a session instead of beginning one."""
+    `resume_session_id` goes on with a session instead of beginning one. With `worktree`
+    the agent works, and is checked, in a git worktree of its own."""
 
     issue_id: str
     prompt: str
@@ -29,6 +30,7 @@ class AgentSessionInput:
     model: str | None = None
     timeout: float | None = None
     idle_timeout_seconds: float | None = None
+    worktree: bool = False
 
 
 @dataclass(kw_only=True)
@@ -81,6 +83,7 @@ class SessionConfig:
     timeout: float | None
     idle_timeout: float
     settings: dict[str, Any]
+    worktree: bool = False
 
 
 class SessionConfiguration:
@@ -125,4 +128,5 @@ class SessionConfiguration:
             timeout=timeout,
             idle_timeout=max(0.0, idle),
             settings=dict(config.settings),
+            worktree=input.worktree and resume is None,
         )

@@ -39,18 +39,18 @@ class Gates:
     """The gates of one run, in order. All of them run, so that the agent hears of all
     that is wrong at once. It remembers what the folder looked like when they failed."""
 
-    def __init__(self, gates: Sequence[CommandGate], folder: Path) -> None:
-        self._gates, self._folder = gates, folder
+    def __init__(self, gates: Sequence[CommandGate]) -> None:
+        self._gates = gates
         self._failed_at: str | None = None
 
-    async def check(self, attempt: int, attempts: int, report: Report) -> GateResult:
+    async def check(self, folder: Path, attempt: int, attempts: int, report: Report) -> GateResult:
         """Run them. `no_progress` where one fails and the folder is as it was when they
         failed before."""
-        before = await fingerprint(self._folder) if self._failed_at is not None else None
-        evidence = [await self._run(gate, attempt, attempts, report) for gate in self._gates]
+        before = await fingerprint(folder) if self._failed_at is not None else None
+        evidence = [await self._run(gate, folder, attempt, attempts, report) for gate in self._gates]
         failed = [done for done in evidence if not done.passed]
         stuck = bool(failed) and before is not None and before == self._failed_at
-        self._failed_at = await fingerprint(self._folder) if failed else None
+        self._failed_at = await fingerprint(folder) if failed else None
         return GateResult(
             passed=not failed,
             failure_reasons=tuple(map(reason_of, failed)),
@@ -58,14 +58,16 @@ class Gates:
             evidence=tuple(evidence),
         )
 
-    async def _run(self, gate: CommandGate, attempt: int, attempts: int, report: Report) -> e.GateDone:
+    async def _run(
+        self, gate: CommandGate, folder: Path, attempt: int, attempts: int, report: Report
+    ) -> e.GateDone:
         item, began = f"gate:{time.time_ns():x}", time.monotonic()
         report(e.GateStarted(item, gate.name, gate.command, attempt, attempts))
         code: int | None = None
         output, error = "", "the run was stopped while it ran"
         try:
             done = await run_command(
-                gate.command, cwd=self._folder, timeout=gate.timeout, cap=OUTPUT_CAP, env=gate.env
+                gate.command, cwd=folder, timeout=gate.timeout, cap=OUTPUT_CAP, env=gate.env
             )
             output = "\n".join(filter(None, (done["stdout"], done["stderr"])))
             if done.get("timed_out"):

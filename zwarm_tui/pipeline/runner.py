@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from zwarm_tui.core.errors import ZwarmError
 from zwarm_tui.core.lifecycle import Effect, ImplementerLifecycle, LifecycleContext, Transition
@@ -31,11 +33,16 @@ from zwarm_tui.pipeline.sinks import EventSink, LogSink, Sinks
 from zwarm_tui.pipeline.stream import MessageStreamProcessor, SessionExecutionState
 from zwarm_tui.sessions import CodexSessionManager
 
+OnTurn = Callable[[str, int], None]
+"""Told (session, turn)."""
+OnCheck = Callable[[str], Awaitable[None]]
+
 
 class AgentSessionRunner:
     """Runs sessions of a manager through the lifecycle. One runner serves any number of
     runs at once. `sinks` are told beside the log; `callbacks` take the place of the
-    checks that `gates` and `reviewer` stand for."""
+    checks that `gates` and `reviewer` stand for. `on_turn` is told each turn as it begins,
+    `on_check` in words what came of each gate and review, before anything follows it."""
 
     def __init__(
         self,
@@ -46,10 +53,12 @@ class AgentSessionRunner:
         reviewer: Reviewer | None = None,
         sinks: Sequence[EventSink] = (),
         callbacks: SessionCallbacks | None = None,
+        on_turn: OnTurn = lambda _session, _turn: None,
+        on_check: OnCheck | None = None,
     ) -> None:
         self._sessions, self._config = sessions, config or AgentSessionConfig()
         self._gates, self._reviewer, self._sinks = tuple(gates), reviewer, tuple(sinks)
-        self._callbacks = callbacks
+        self._callbacks, self._on_turn, self._on_check = callbacks, on_turn, on_check
 
     async def run_session(self, input: AgentSessionInput) -> AgentSessionOutput:
         """See one piece of work through. What the agent, a gate or a review did wrong is
@@ -57,11 +66,9 @@ class AgentSessionRunner:
         begun. Cancelling it interrupts the agent, whose session can be resumed."""
         config = SessionConfiguration(self._sessions, self._config).initialize_config(input)
         with self._sessions.on_branch(self._sessions.branch):  # wherever the person goes meanwhile
-            run = _Run(self._sessions, self._config, config, input)
+            run = _Run(self._sessions, self._config, config, input, self._on_turn, self._on_check)
             sink = Sinks(LogSink(self._sessions, run.session_id, reviewer=self._reviewer_name), *self._sinks)
-            checks = Checks(
-                self._sessions, self._config, config.working_dir, self._gates, self._reviewer, sink
-            )
+            checks = Checks(self._sessions, self._config, run.folder, self._gates, self._reviewer, sink)
             callbacks = self._callbacks or checks.callbacks()
             reviewed = self._reviewer is not None or self._callbacks is not None
             return await run.see_through(sink, callbacks, reviewed)
@@ -80,8 +87,11 @@ class _Run:
         defaults: AgentSessionConfig,
         config: SessionConfig,
         input: AgentSessionInput,
+        on_turn: OnTurn,
+        on_check: OnCheck | None,
     ) -> None:
         self._sessions, self._defaults, self._config, self._input = sessions, defaults, config, input
+        self._on_turn, self._on_check = on_turn, on_check
         self._state = SessionExecutionState()
         if config.resume is not None:
             view = sessions.get_session(config.resume).view
@@ -90,6 +100,13 @@ class _Run:
 
     def session_id(self) -> str | None:
         return self._ctx.session_id or self._state.session_id
+
+    def folder(self) -> Path:
+        """Where the work is: the worktree, once the agent's first turn has one."""
+        session = self.session_id()
+        if not self._config.worktree or session is None:
+            return self._config.working_dir
+        return Path(self._sessions.get_session(session).view.working_dir)
 
     async def see_through(
         self, sink: EventSink, callbacks: SessionCallbacks, reviewed: bool
@@ -152,16 +169,22 @@ class _Run:
                     transition = lifecycle.on_log_ready(ctx)
                 case Effect.RUN_GATE:
                     query, _, transition = await handler.run_gate(input, lifecycle, ctx, seen)
+                    await self._checked(transition)
                 case Effect.RUN_REVIEW:
                     reviewed = await handler.run_review(input, lifecycle, ctx, seen)
                     query, transition = reviewed.pending_query, reviewed.transition_result
+                    await self._checked(transition)
                 case effect:
                     raise AssertionError(f"{effect.value} is no effect of a lifecycle that goes on")
+
+    async def _checked(self, transition: Transition) -> None:
+        if self._on_check is not None:
+            await self._on_check(transition.message)
 
     async def _take_turn(self, query: str, lifecycle: ImplementerLifecycle, sink: EventSink) -> Transition:
         issue, state, ctx = self._input.issue_id, self._state, self._ctx
         policy = IdleTimeoutRetryPolicy(
-            partial(SessionClient, self._sessions),
+            partial(SessionClient, self._sessions, begun=self._on_turn),
             partial(
                 MessageStreamProcessor, partial(sink.on_tool_use, issue), partial(sink.on_agent_text, issue)
             ),
@@ -169,6 +192,8 @@ class _Run:
             events=sink,
         )
         if state.pressure >= self._defaults.context_threshold:
+            # The fresh session goes on in the same folder.
+            self._config = replace(self._config, working_dir=self.folder(), worktree=False)
             query = await begin_afresh(
                 policy,
                 self._config,

@@ -15,6 +15,7 @@ from zwarm_tui.workflow.errors import (
     StageNotCompletedError,
     UnattendedError,
     UnawaitedStageError,
+    WorkFailedError,
     WorkflowLoadError,
 )
 from zwarm_tui.workflow.execution import WorkflowRun
@@ -25,6 +26,7 @@ from zwarm_tui.workflow.inputs import Input
 from zwarm_tui.workflow.patterns import ReviewOutcome, retry_with_backoff, review_loop
 from zwarm_tui.workflow.runs import RunGraph, RunView, StageView, find_run, read_runs
 from zwarm_tui.workflow.session import Session
+from zwarm_tui.workflow.work import Work
 
 __all__ = [
     "Agents",
@@ -46,6 +48,8 @@ __all__ = [
     "StageView",
     "UnattendedError",
     "UnawaitedStageError",
+    "Work",
+    "WorkFailedError",
     "Workflow",
     "WorkflowContext",
     "WorkflowFile",

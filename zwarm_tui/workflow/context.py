@@ -12,6 +12,7 @@ from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
 from zwarm_tui.core.errors import ProviderMismatchError
 from zwarm_tui.core.model import SessionStatus
+from zwarm_tui.pipeline import AgentReviewer, HumanReviewer, Reviewer, ReviewRequest, ReviewResult
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.sessions.turn import first_line
 from zwarm_tui.workflow import fingerprint
@@ -28,6 +29,7 @@ from zwarm_tui.workflow.runs import Served, StageView
 from zwarm_tui.workflow.stages import Journal, Outcome, Stage, StageRunner, as_json
 from zwarm_tui.workflow.transcripts import Transcript, Transcripts
 from zwarm_tui.workflow.turns import Agent, spoken, take_turn
+from zwarm_tui.workflow.work import Work, see_through, verdict
 
 T = TypeVar("T")
 Backend = tuple[str, str] | str
@@ -35,7 +37,8 @@ Backend = tuple[str, str] | str
 Human = Callable[[str], Awaitable[str]]
 """How a question reaches the person."""
 Point = Callable[[str], Awaitable[None]]
-"""Called with the name of each stage that has completed, before anything follows it."""
+"""Called with the name of each stage that has completed, before anything follows it; and
+with that and what came of it, when a stage's work was checked."""
 
 
 class StageHandle(Generic[T]):
@@ -201,6 +204,77 @@ class StageContext(Context):
         answer = await take_turn(run.sessions, self._agent, prompt, session=session, on_turn=served)
         run.said.append(answer)
         return answer
+
+    async def work(
+        self,
+        prompt: str,
+        *,
+        gates: Mapping[str, str] | None = None,
+        review: Backend | bool = False,
+        worktree: bool = False,
+        attempts: int = 3,
+    ) -> Work:
+        """Have the stage's agent do a piece of work, and see that it is good: `gates` are
+        commands, by name, that have to end with 0; then it is reviewed, by an agent in a
+        session of its own (True: of the stage's backend) or with "you" by the person. It
+        is sent back with every reason, up to `attempts` at each. With `worktree` all of
+        it is in a git worktree of its own. `WorkFailedError` where it came to no good end.
+        """
+        run, kept = self._run, [s for s in self._kept if s.role == "agent"]
+        check_prompt(prompt, run.said)
+
+        def served(session: str, turn: int, role: str = "agent") -> None:
+            how = "fresh" if turn == 1 else "continued"
+            self._session = self._session or session
+            run.journal.note(
+                e.StageServed(
+                    run=run.journal.run, stage=self.name, session=session, turn=turn, how=how, role=role
+                )
+            )
+
+        async def checked(what: str) -> None:
+            if run.point is not None:
+                await run.point(f"{self.name}, {what}")
+
+        done = await see_through(
+            run.sessions,
+            self._agent,
+            prompt,
+            gates=gates or {},
+            reviewer=self._reviewer(review, served),
+            worktree=worktree,
+            attempts=attempts,
+            resume=kept[-1].session if kept else None,
+            name=self.name,
+            on_turn=served,
+            on_check=checked,
+        )
+        run.said.append(done["summary"])
+        return done
+
+    def _reviewer(self, review: Backend | bool, served: Callable[[str, int, str], None]) -> Reviewer | None:
+        if review is False:
+            return None
+        if review == "you":
+
+            async def judge(request: ReviewRequest) -> ReviewResult:
+                answer = await self.ask(
+                    f"Review what session {request.session_id} did in {request.working_dir}: "
+                    "answer ok, or say what has to be fixed."
+                )
+                return verdict(answer)
+
+            return HumanReviewer(judge)
+        agent = self._agent
+        provider, model = (
+            (agent.provider, agent.model) if review is True else _backend(review, self._run.sessions)
+        )
+        return AgentReviewer(
+            sessions=self._run.sessions,
+            executor=provider,
+            model=model,
+            begun=lambda session: served(session, 1, "reviewer"),
+        )
 
     def _again(self, prompt: str, session: str | None, role: str) -> str | None:
         """The answer that the log has to this prompt, where the attempt that was cut off

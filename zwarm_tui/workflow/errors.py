@@ -66,6 +66,10 @@ class EmptyResponseError(ZwarmError):
     """The agent's turn completed without any text of its own (F1)."""
 
 
+class WorkFailedError(ZwarmError):
+    """A piece of work came to no good end: what its gates or its review said last."""
+
+
 class TurnFailedError(ExecutorError):
     """The agent's turn failed. `exit_code` and `stderr` are its process's, where one ended."""
 

@@ -10,7 +10,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -37,28 +37,34 @@ class Workflow:
 
 @dataclass(frozen=True)
 class WorkflowFile:
-    """A workflow that was found; `error` says why it can't run, where it can't."""
+    """A workflow that was found. `origin`: project, user or shipped. `error` says why it
+    can't run, where it can't."""
 
     name: str
     path: Path
     inputs: Sequence[Input] = ()
     description: str = ""
     error: str | None = None
+    origin: str = "project"
 
 
-def folders(project: Path) -> tuple[Path, Path]:
-    """Where workflows are looked for: the project's folder, then the user's."""
-    return state_dir(project) / FOLDER, config_dir() / FOLDER
+def folders(project: Path) -> tuple[tuple[str, Path], ...]:
+    """(origin, folder), the one that wins first."""
+    return (
+        ("project", state_dir(project) / FOLDER),
+        ("user", config_dir() / FOLDER),
+        ("shipped", Path(__file__).parents[1] / "examples"),
+    )
 
 
 def discover_workflows(project: Path) -> list[WorkflowFile]:
-    """All workflows of a project and of the user, by name; a broken one is among them,
-    with its error. Of two with one name the project's counts."""
+    """All workflows by name; a broken one is among them, with its error. Of several with
+    one name the project's counts, then the person's own."""
     found: dict[str, WorkflowFile] = {}
-    for folder in folders(project):
+    for origin, folder in folders(project):
         for path in sorted(folder.glob("*.py")) if folder.is_dir() else ():
-            if not path.name.startswith("_"):
-                found.setdefault(path.stem, look_at(path))
+            if not path.name.startswith("_") and path.stem not in found:
+                found[path.stem] = replace(look_at(path), origin=origin)
     return [found[name] for name in sorted(found)]
 
 
@@ -66,7 +72,7 @@ def find_workflow(wanted: str, project: Path) -> Path:
     """The file of that path, or of the workflow of that name; `WorkflowLoadError`."""
     if (path := Path(wanted).expanduser()).is_file():
         return path.absolute()
-    for folder in folders(project):
+    for _, folder in folders(project):
         if (path := folder / f"{wanted}.py").is_file():
             return path.absolute()
     known = ", ".join(w.name for w in discover_workflows(project))

@@ -89,19 +89,24 @@ async def _open(
 ) -> ExecutorSession:
     if session is not None:
         return await sessions.send_message(session, prompt, origin="workflow")
-    settings: dict[str, Any] = dict(UNATTENDED) if not agent.attended else {}
-    if agent.sandbox is not None:
-        settings["sandbox"] = agent.sandbox
-    if agent.env:
-        settings["env"] = dict(agent.env)
     return await sessions.start_session(
         prompt,
         working_dir=agent.folder,
         model=agent.model,
         executor=agent.provider,
         origin="workflow",
-        settings=settings,
+        settings=settings_of(agent),
     )
+
+
+def settings_of(agent: Agent) -> dict[str, Any]:
+    """What its thread is given over the manager's own settings."""
+    settings: dict[str, Any] = dict(UNATTENDED) if not agent.attended else {}
+    if agent.sandbox is not None:
+        settings["sandbox"] = agent.sandbox
+    if agent.env:
+        settings["env"] = dict(agent.env)
+    return settings
 
 
 async def _interrupt(sessions: CodexSessionManager, session: str) -> None:
