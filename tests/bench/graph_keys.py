@@ -23,7 +23,7 @@ def run() -> tuple[float, dict[str, str]]:
         argv, cwd = [sys.executable, script, folder], Path(folder)
         terminal = Terminal(argv, cwd=cwd, columns=200, rows=60, ZWARM_CONFIG_DIR=folder)
         try:
-            terminal.wait_for(f"{LANES} running", timeout=60)
+            terminal.wait_for(f"{LANES + 1} running", timeout=60)  # the run is a session too
             terminal.send("\x1b[15~")  # F5: the runs
             terminal.wait_for(CHOSEN, timeout=20)
             terminal.send("g")  # the first stage

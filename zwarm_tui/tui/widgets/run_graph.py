@@ -76,6 +76,8 @@ class RunGraphView(ScrollView, can_focus=True):
         self._graph = LayeredGraph()
         self._painted: dict[str, tuple[object, ...]] = {}
         """Stage -> what of it was last painted."""
+        self._lines: dict[tuple[str, int], tuple[tuple[object, ...], Strip]] = {}
+        """Lines of cards, as they were last drawn."""
         self._ink: Ink | None = None
         self._ground: Style | None = None
         self._newest = True
@@ -122,6 +124,7 @@ class RunGraphView(ScrollView, can_focus=True):
         if drawn == self._drawn:
             return
         self._drawn = drawn
+        self._lines.clear()
         stages = list(run.view.stages.values()) if run else []
         if self.mode == "rails":
             self._rows = rails(stages)
@@ -286,6 +289,7 @@ class RunGraphView(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._ink = None
+        self._lines.clear()
 
     def on_resize(self) -> None:
         self._drawn = ()
@@ -324,7 +328,7 @@ class RunGraphView(ScrollView, can_focus=True):
             if wire.x < right and wire.x + len(wire.text) > left
         ]
         parts += [
-            (card.x, self._card_line(card, y - card.y))
+            (card.x, self._card(card, y - card.y))
             for card in self._graph.on_row.get(y, ())
             if card.x < right and card.x + CARD > left
         ]
@@ -384,6 +388,17 @@ class RunGraphView(ScrollView, can_focus=True):
         if after:
             facts.append(f"after {line_of(', '.join(after))}")
         return [*pieces, *((f" · {fact}", dim) for fact in facts if fact)]
+
+    def _card(self, card: Card, line: int) -> Strip:
+        """A line of a card, drawn anew only where it looks different by now: a line of
+        the screen holds pieces of several cards, and few of them change at a time."""
+        inner = line - 3
+        name = card.nested[inner][0] if 0 <= inner < len(card.nested) else card.stage
+        seen = (*self._seen(card.stage), *(self._seen(name) if name != card.stage else ()))
+        known = self._lines.get((card.stage, line))
+        if known is None or known[0] != seen:
+            known = self._lines[card.stage, line] = (seen, self._card_line(card, line))
+        return known[1]
 
     def _card_line(self, card: Card, line: int) -> Strip:
         run = self.run
