@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import TextArea
+from textual.widgets import Input, TextArea
 
 from tests.tui.test_app import until
-from tests.tui.test_runs import drawn, field, page, screen, text
+from tests.tui.test_runs import drawn, field, page, problem, screen, text
 from zwarm_tui.client import EngineClient
 from zwarm_tui.config.settings import CodexSettings, PilotSettings, Settings, UiSettings
 from zwarm_tui.demo.codex_home import MODEL, codex_env, make_codex_home
@@ -178,3 +178,63 @@ async def test_on_the_real_codex(project: Path, tmp_path: Path) -> None:
             run = screen(app).opened
             assert run is not None
             assert run.cost("plan") is not None
+
+
+COMMAND = """
+name: hello
+description: Greet somebody, twice.
+arguments:
+  - name: prompt
+    description: who [it] is
+  - name: times
+    type: int
+    default: 2
+steps:
+  - name: greet
+    type: shell
+    action: sh -c "echo hello $ZWARM_ARG_PROMPT $ZWARM_ARG_TIMES"
+  - name: fails
+    type: shell
+    action: sh -c "echo [no] >&2; exit 3"
+"""
+
+
+async def test_a_command_from_its_form_to_its_failure(project: Path) -> None:
+    folder = project / ".zwarm" / "commands"
+    folder.mkdir()
+    (folder / "hello.yaml").write_text(COMMAND)
+    (folder / "broken.yaml").write_text("name: broken\ndescription: x\nstepz: []\n")
+    async with app_on(project, settings_of("demo")) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: isinstance(app.screen, StartScreen) and _startables(app).has_focus)
+        items = {item.name: item for item in _startables(app).items}
+        assert "stepz" in items["broken"].error
+        _startables(app).move_to(list(items).index("hello"))
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(app.screen.query(FieldRow)) and field(app, "prompt").entry.has_focus)
+        field(app, "prompt").query_one(Input).value = "you"
+        field(app, "times").query_one(Input).value = "many"
+        await until(pilot, lambda: "whole number" in problem(app, "times"))
+        await pilot.press("ctrl+s")
+        assert isinstance(app.screen, StartScreen)
+        field(app, "times").query_one(Input).value = "3"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.runs is not None and app.screen is app.runs, 30)
+        await until(pilot, lambda: _ended(app), 60)
+        await until(pilot, lambda: "✗ fails" in drawn(app))
+        await _gates(app, pilot, "greet", "hello you 3")
+        await _gates(app, pilot, "fails", "[no]")
+
+
+async def _gates(app: ZwarmApp, pilot: Pilot[Any], stage: str, output: str) -> None:
+    screen(app).graph.choose(stage)
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(app.screen, StageScreen))
+    await pilot.press("3")
+    await until(pilot, lambda: output in page(app))
+    await pilot.press("escape")
+    await until(pilot, lambda: app.screen is app.runs)
+
+
+def _startables(app: ZwarmApp) -> Any:
+    return app.screen.query_one("#startables")
