@@ -18,6 +18,7 @@ Zwarm = Callable[..., Answer]
 def own_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing of the developer's own: configuration, login."""
     monkeypatch.setenv("ZWARM_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("ZWARM_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))
     (tmp_path / "codex").mkdir()
     return tmp_path / "config"
@@ -95,6 +96,7 @@ def test_the_demo_without_a_screen(zwarm: Zwarm, project: Path) -> None:
     finally:
         shutil.rmtree(kept.parent)
     assert not (project / ".zwarm").exists(), "the demo plays elsewhere"
+    assert not (project.parent / "data").exists(), "and leaves nothing behind"
 
 
 def test_the_demo_tells_people_too(shell: Callable[..., subprocess.CompletedProcess[str]]) -> None:

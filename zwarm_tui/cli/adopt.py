@@ -45,7 +45,7 @@ def _said(value: dict[str, Any], branch: str) -> Iterable[str]:
     if not value["adopted"]:
         yield f"{one_line(branch)} applies: {files} would change"
     elif value["mode"] == "branch":
-        yield f"git branch {one_line(value['git_branch'])} is at {value['commit'][:12]}: {files} differ from its start"
+        yield f"git branch {one_line(value['git_branch'])} is at {value['commit'][:12]}: {files} changed since it began"
     elif value["mode"] == "commit":
         yield f"adopted {one_line(branch)} as commit {value['commit'][:12]}: {files} changed"
     else:

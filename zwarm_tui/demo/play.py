@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from zwarm_tui.config.settings import CodexSettings, PilotSettings, Settings
+from zwarm_tui.config.settings import CodexSettings, PilotSettings, Settings, WorktreeSettings
 from zwarm_tui.demo.codex_home import MODEL, codex_env, make_codex_home
 from zwarm_tui.demo.model_server import ModelServer
 from zwarm_tui.demo.scratch import make_repository
@@ -47,8 +47,13 @@ class Stage:
         self.executor, self.agents, self.pace = executor, agents, pace
         self.project = make_repository()
         self.server: ModelServer | None = None
-        demo = Settings(executor="demo", max_concurrent=max(8, agents), pilot=PilotSettings(brain="demo"))
-        self.settings = demo
+        self.worktree = WorktreeSettings(dir=str(self.project.parent / "worktrees"))  # goes with the rest
+        self.settings = Settings(
+            executor="demo",
+            max_concurrent=max(8, agents),
+            pilot=PilotSettings(brain="demo"),
+            worktree=self.worktree,
+        )
 
     async def open(self) -> Engine:
         """The engine on this stage, with the model server where codex plays."""
@@ -68,6 +73,7 @@ class Stage:
                 max_concurrent=max(8, self.agents),
                 pilot=PilotSettings(brain="codex", model=MODEL),
                 codex=CodexSettings(env=codex_env(home)),
+                worktree=self.worktree,
             )
             engine = await Engine.open(self.project, self.settings, simulated=True)
             engine.resources.push_async_exit(stack.pop_all())

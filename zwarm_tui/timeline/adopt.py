@@ -100,13 +100,13 @@ class Adoption:
             raise UsageError(
                 f"{place.label} is a checkpoint: adopt a branch (`branch NAME --from` makes one)"
             )
+        if place.branch.id == self._reader.places().checkout_branch:
+            raise UsageError(f"{place.label} works in your checkout: its files are there")
         return place
 
     async def _plan(self, repo: Repo, place: Place) -> Plan:
         owner = self._reader.places().checkout_branch
         checkout = next(b for b in self._reader.branches() if b.id == owner)
-        if place.branch.id == owner:
-            raise UsageError(f"{place.label} works in your checkout: its files are there")
         taken = self._reader.checkpoints()
         at = last_checkpoint(taken, common(self._reader.path(owner), place.path))
         start = Place(at.label if at else "root", checkout, at.id if at else 0, False, ())
