@@ -300,3 +300,17 @@ async def test_it_is_as_large_and_as_coloured_as_the_rest_when_it_comes_back(pro
         await until(pilot, lambda: any(c.name == "comma" for c in app.board.checkpoints))
         await pilot.press("ctrl+t")
         await until(pilot, lambda: "comma" in text_of(app))
+
+
+async def test_what_runs_on_a_branch_that_was_left_is_seen(project: Path) -> None:
+    log = Log(project)
+    log.turn("3f2a9c1e", 2, "Go on", branch=2, status=None)
+    log.store.close()
+    async with wide(project, "T7") as (_, _, _, view):
+        rows = {
+            row.branch.name: view.draw(i, 0, 80).text
+            for i, row in enumerate(view.rows)
+            if row.kind == "branch"
+        }
+        assert "● 1 running" in rows["csv"]
+        assert "running" not in rows["man-page"]

@@ -6,6 +6,7 @@ only what changed since the last time.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,6 +185,12 @@ class Board:
         if prefix == PILOT or self.reader is None:
             return PILOT
         return self.reader.find(prefix)
+
+    def running_elsewhere(self) -> dict[int, int]:
+        """How many turns run on branches that are not the current one, by branch."""
+        if self.reader is None or len(self.branches) < 2:
+            return {}
+        return Counter(t.branch for t in self.reader.unfinished() if t.branch != self.position.branch)
 
     def facts_of(self, checkpoint: CheckpointView) -> CheckpointFacts:
         """What a checkpoint holds: read when it is first looked at."""

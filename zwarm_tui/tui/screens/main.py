@@ -116,8 +116,7 @@ class MainScreen(Travelling):
         self._list.show(sessions, self.opened)
         self.query_one("#left").set_class(not any(s != PILOT for s in board.sessions), "-empty")
         self._topbar.show(self.figures())
-        running = self.running
-        self._timeline.say_now(f"now · {running} running" if running else "now")
+        self._timeline.say_running(self.running, self._board.running_elsewhere())
         self._pane.show_facts()
         self.show_hints()
         self.acknowledge()

@@ -93,7 +93,7 @@ class TimelineScreen(Travelling):
 
     def show_board(self) -> None:
         self._topbar.show(self.figures())
-        self._timeline.say_now(f"now · {self.running} running" if self.running else "now")
+        self._timeline.say_running(self.running, self._board.running_elsewhere())
         board = self._board
         size = count_of(len(board.checkpoints), "checkpoint")
         if len(board.branches) > 1:

@@ -59,6 +59,7 @@ class TimelineView(RowView):
         self._words: list[str] = []
         self._hits: set[int] = set()
         self._now = ""
+        self._elsewhere: dict[int, int] = {}
         self._labels = self._lanes = 2
 
     @property
@@ -77,10 +78,11 @@ class TimelineView(RowView):
             self.go_home()
         self._find()
 
-    def say_now(self, text: str) -> None:
-        """What stands at the growing tip: what runs there."""
-        if text != self._now:
-            self._now = text
+    def say_running(self, here: int, elsewhere: dict[int, int]) -> None:
+        """How many turns run: at the growing tip, and on other branches."""
+        now = f"now · {here} running" if here else "now"
+        if (now, elsewhere) != (self._now, self._elsewhere):
+            self._now, self._elsewhere = now, elsewhere
             self.refresh()
 
     def mark(self, label: str) -> None:
@@ -244,6 +246,8 @@ class TimelineView(RowView):
             else:
                 pieces.append((name, ink.branch(row.branch.id, bold=row.path)))
                 pieces.append((" goes on" if row.kind == "rest" else "", ink("zwarm-dim")))
+            if running := self._elsewhere.get(row.branch.id) if row.line is not None else None:
+                pieces.append((f"  ● {running} running", ink("zwarm-running")))
             if self.marked == row.branch.name and row.kind != "root":
                 pieces += [(" ", None), self._chip()]
             if row.folded:
