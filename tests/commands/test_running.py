@@ -218,10 +218,14 @@ async def test_a_second_cancel_leaves_the_cleanup_steps_out(shop: Shop) -> None:
 
 async def test_a_step_is_tried_again_as_often_as_it_says(shop: Shop) -> None:
     run, result = await shop.run(
-        "steps: [{name: flaky, type: shell, retry: 3, action: 'echo x >> tries; test $(wc -l < tries) = 3'}]"
+        "steps: [{name: flaky, type: shell, retry: 3, action: 'sleep 0.1; echo x >> tries; test $(wc -l < tries) = 3'}]"
     )
     assert result.success, result.error
-    assert (run.view.stages["flaky"].attempt, run.view.stages["flaky"].attempts) == (3, 4)
+    stage = run.view.stages["flaky"]
+    assert (stage.attempt, stage.attempts) == (3, 4)
+    assert stage.started_at is not None
+    assert stage.ended_at is not None
+    assert stage.ended_at - stage.started_at >= 0.3, "all attempts together"
     assert len(run.session.step_history) == 1
 
 

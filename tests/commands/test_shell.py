@@ -235,6 +235,25 @@ def test_what_a_dead_hosts_run_had_not_committed_is_kept_and_said(shell: Shell) 
     assert shell.worktrees() == 1
 
 
+def test_a_host_that_is_to_end_sees_a_run_through(shell: Shell) -> None:
+    """Also those of its steps that had not begun."""
+    begun, go = shell.project / "begun", shell.project / "go"
+    shell.command(
+        "job",
+        f"steps: ['touch {begun}; until test -e {go}; do sleep 0.05; done', {{name: w, prompt: '@say done'}}]",
+    )
+    going = shell.begin("run", "job", "--json")
+    until(begun.exists)
+    stopping = shell.begin("host", "stop", "--running", "drain")
+    until(lambda: "about to end" in shell.zwarm("delegate", "@say no").stderr)
+    go.touch()
+    out, err = going.communicate(timeout=40)
+    assert going.returncode == 0, err
+    assert json.loads(out)["stages"][1]["result"]["output"] == "done"
+    _, err = stopping.communicate(timeout=40)
+    assert stopping.returncode == 0, err
+
+
 @needs_tmux
 def test_a_dead_hosts_tmux_session_is_ended_at_the_next_start(shell: Shell) -> None:
     begun, pid = shell.project / "begun", shell.project / "pid"

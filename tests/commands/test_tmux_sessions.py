@@ -51,6 +51,7 @@ async def test_a_session_of_its_own_is_there_for_the_steps_and_goes_after_them(
     assert run.session.step_history[2].output == name, "the same one, made once"
     assert (shop.project / "word").read_text() == "of the command\n"
     assert run.view.result["tmux_session"] == name
+    assert [s.result.get("tmux_session") for s in run.view.stages.values()] == [name, None, name, None]
 
 
 @needs_tmux

@@ -203,6 +203,12 @@ class _Log(Observer):
             "output": result.output[-_OUTPUT:],
             **(result.result or {}),
         }
+        if step.type is StepType.BUILTIN and status == "completed":
+            # What can be looked at, or attached to, from now on.
+            if step.action == "create-worktree":
+                facts["worktree"] = str(self._session.worktree_path)
+            elif step.action == "start-session":
+                facts["tmux_session"] = self._session.tmux_session_name
         await self._journal.record(
             e.StageEnded(run=self._journal.run, stage=self._current, status=status, result=facts, error=error)
         )

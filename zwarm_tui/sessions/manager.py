@@ -235,7 +235,7 @@ class CodexSessionManager:
             raise UsageError("a task needs some words")
         folder = self.place(_folder(working_dir or "."))
         adapter = self.executor(executor or self.default_executor)
-        self._check_start()
+        self._check_start(origin=origin)
         session = secrets.token_hex(4)
         turn = Turn(session, self.branch, 1, task, origin, adapter)
         settings = {**self._thread_settings, **(settings or {})}
@@ -257,7 +257,7 @@ class CodexSessionManager:
             _check_held(busy)
             raise SessionBusyError(f"a turn runs on {session}: wait for it, steer it or interrupt it")
         view = self._runner.view(session)
-        self._check_start(shared=view.role == "executor")
+        self._check_start(shared=view.role == "executor", origin=origin)
         turn = Turn(session, self.branch, view.turns + 1, message, origin, self.executor(view.executor))
         await self._runner.queue(turn)
         return self._session(session)
@@ -508,8 +508,9 @@ class CodexSessionManager:
         )
         self._runner.record(session, 0, created)
 
-    def _check_start(self, *, shared: bool = True) -> None:
-        if self._runner.closing or self.closed_because:
+    def _check_start(self, *, shared: bool = True, origin: str = "person") -> None:
+        # What a run that is waited for still needs is nothing new.
+        if self._runner.closing or (self.closed_because and origin != "workflow"):
             raise UsageError(self.closed_because or "zwarm_tui is closing: nothing new is started")
         if self.store.error:
             raise StoreError(f"nothing new is started: {self.store.error}")

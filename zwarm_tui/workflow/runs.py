@@ -193,7 +193,8 @@ class RunView:
             for forgotten in event.forgotten:
                 self.finished.pop(forgotten, None)
         elif isinstance(event, e.StageStarted):
-            before = self.stages.get(event.stage)
+            # A command's step is one thing with all its attempts, and what was mended between.
+            before = self.stages.get(event.stage) if self.flavour == "command" else None
             self.stages[event.stage] = StageView(
                 name=event.stage,
                 parents=event.parents,
@@ -204,9 +205,8 @@ class RunView:
                 attempt=event.attempt,
                 attempts=event.attempts,
                 input_hash=event.input_hash,
-                # A command's step is one thing with all its attempts, and what was mended between.
-                served=before.served if before is not None and self.flavour == "command" else (),
-                started_at=time,
+                served=before.served if before is not None else (),
+                started_at=before.started_at if before is not None else time,
             )
         elif isinstance(event, e.RunEnded):
             self.ended, self.result, self.error = event.status, event.result, event.error

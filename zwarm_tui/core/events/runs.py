@@ -70,8 +70,9 @@ class StageServed(Event):
 class StageEnded(Event):
     """The end of a stage, after its last attempt. `status`: completed, failed or
     interrupted. `result` is JSON (of a command's step, however it ended: {"log", "output",
-    "exit_code"?, "session"?, "findings"?}); `digest` names what it handed on. `reused`: nothing
-    ran, the result is that of an earlier attempt at the same run."""
+    "exit_code"?, "session"?, "findings"?, "worktree"?, "tmux_session"?}); `digest` names
+    what it handed on. `reused`: nothing ran, the result is that of an earlier attempt at
+    the same run."""
 
     kind: ClassVar[str] = "stage.ended"
     run: str
