@@ -16,6 +16,7 @@ from tests.tui.scene import Log, Recorder
 from tests.tui.test_app import draft, said, stage, until, write
 from zwarm_tui.core import events as e
 from zwarm_tui.tui.app import ZwarmApp
+from zwarm_tui.tui.completion import completions
 from zwarm_tui.tui.screens.ask import AskScreen
 from zwarm_tui.tui.screens.diff import DiffScreen
 from zwarm_tui.tui.screens.goto import GotoScreen
@@ -314,3 +315,16 @@ async def test_what_runs_on_a_branch_that_was_left_is_seen(project: Path) -> Non
         }
         assert "● 1 running" in rows["csv"]
         assert "running" not in rows["man-page"]
+
+
+async def test_a_checkpoint_is_completed_by_its_name_and_its_label(project: Path) -> None:
+    log = Log(project)
+    log.add(e.CheckpointNamed(5, "comma"))
+    log.store.close()
+    async with stage(project) as (app, _, _):
+        assert completions(app, ":goto co") == [":goto comma"]
+        assert completions(app, ":compare comma T7") == [":compare comma T7"]
+        assert completions(app, ":compare csv ma") == [":compare csv main", ":compare csv man-page"]
+        assert completions(app, ":label T") == [f":label T{n}" for n in range(7, 0, -1)]
+        assert completions(app, ":adopt ") == [":adopt main", ":adopt csv"]
+        assert completions(app, ":label T7 wor") == []

@@ -6,6 +6,7 @@ only what changed since the last time.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ PILOT = "pilot"
 RUN = "run"
 """The role of sessions that are runs."""
 
+_WORD = re.compile(r"[\w./-]+")
 NOWHERE = Position(branch=1, branch_name="main", checkpoint=0, detached=False, path=((1, TIP),))
 MAIN = BranchView(id=1, name="main", parent=None, checkpoint=0, cut=0, tip=0, cost=Cost())
 NO_PILOT = SessionView(id=PILOT, task="pilot", status=SessionStatus.PENDING, executor="", role=PILOT)
@@ -198,8 +200,10 @@ class Board:
         return self._book.of(self.reader, checkpoint)
 
     def places(self) -> Iterable[str]:
-        """What `:goto` may name: branches, then checkpoints, latest first."""
+        """What `:goto` may name: branches, then checkpoints, latest first, by name (of one
+        word) and by label."""
         yield from (branch.name for branch in self.branches)
+        yield from (c.name for c in reversed(self.checkpoints) if _WORD.fullmatch(c.name))
         yield from (checkpoint.label for checkpoint in reversed(self.checkpoints))
         yield "root"
 
