@@ -25,6 +25,7 @@ from zwarm_tui.pilot.pilot import PILOT, Pilot
 from zwarm_tui.runs import Runs
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.sessions.roles import RUN
+from zwarm_tui.sessions.terminals import interactive, see_to_leftovers
 from zwarm_tui.sessions.turn import Turn
 from zwarm_tui.store.lock import ProjectLock
 from zwarm_tui.store.log import Store
@@ -106,7 +107,8 @@ class Engine:
             max_concurrent=settings.max_concurrent,
             store=store,
             settings={
-                "codex": ExecutorSettings(settings.codex.path, dict(settings.codex.env), settings.codex.args)
+                "codex": ExecutorSettings(settings.codex.path, dict(settings.codex.env), settings.codex.args),
+                **interactive(settings.agents, project),
             },
             thread_settings={"sandbox": settings.codex.sandbox, "approvals": settings.codex.approvals},
             idle_timeout=settings.idle_timeout,
@@ -127,7 +129,9 @@ class Engine:
             recover(store, engine.reader)
         engine.runs.recover()
         engine.recovered = sessions.recover()
-        for record in left_open(engine.reader):
+        terminals, ended = await see_to_leftovers(engine.reader, project, engine.recovered)
+        engine.problems += ended
+        for record in [*left_open(engine.reader), *terminals]:
             store.append(record)
         engine.problems += await engine.timeline.recover()
         engine.problems += await engine._adoption().recover()

@@ -18,7 +18,7 @@ from zwarm_tui.cli.plain import one_line
 from zwarm_tui.cli.table import Cell, Column, table
 from zwarm_tui.config.paths import project_config, user_config
 from zwarm_tui.core.errors import ExecutorError
-from zwarm_tui.executors.base import ExecutorInfo, ExecutorSettings
+from zwarm_tui.executors.base import ExecutorInfo, ExecutorSettings, Interactive
 
 
 @verb
@@ -29,15 +29,22 @@ def doctor(call: Call) -> int:
     run (the demo agent does not count).
     """
     from zwarm_tui.config.settings import load
+    from zwarm_tui.executors.tmux import missing as tmux_missing
 
     loaded = load(call.project)
     codex = loaded.settings.codex
     wanted = {"codex": ExecutorSettings(path=codex.path, env=codex.env, args=codex.args)}
+    wanted |= {
+        name: ExecutorSettings(interactive=Interactive(command=one.command, ready=one.ready, asks=one.asks))
+        for name, one in loaded.settings.agents.items()
+    }
     executors = asyncio.run(_probe(wanted))
     git, tmux = _version("git", "--version"), _version("tmux", "-V")
     agents = [_agent(one) for one in executors]
     ready = any(agent["found"] and not agent["problem"] for agent in agents if agent["name"] != "demo")
     problems = [str(problem) for problem in loaded.problems]
+    if loaded.settings.agents and (lacking := tmux_missing()):
+        problems.append(f"{lacking}; without it your agents in terminals end with the host")
     if git is None:
         problems.append("git is missing: the demo needs it, and so will time travel")
     if not ready:
@@ -68,7 +75,14 @@ async def _probe(settings: dict[str, ExecutorSettings]) -> list[ExecutorInfo]:
             return ExecutorInfo(name=name, found=False, problem=str(error))
 
     with tempfile.TemporaryDirectory(prefix="zwarm-doctor-") as state:
-        return list(await asyncio.gather(*(one(name, Path(state)) for name in registry.NAMES)))
+        return list(
+            await asyncio.gather(
+                *(
+                    one(name, Path(state))
+                    for name in [*registry.NAMES, *(n for n in settings if n not in registry.NAMES)]
+                )
+            )
+        )
 
 
 def _version(program: str, flag: str) -> str | None:

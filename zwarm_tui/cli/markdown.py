@@ -47,6 +47,8 @@ def _part(block: Block) -> str:
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(block.time))
             when += ", into the running turn" if event.steer else ""
             return f"**{who}** ({when})\n\n{_quote(event.text)}"
+        case e.Text(text=text, plain=True):
+            return _fence(text)
         case e.Text(text=text) if event.parent is None:
             return plain(text).strip()
         case e.Text(text=text):

@@ -14,7 +14,7 @@ from zwarm_tui.client import EngineClient
 
 @verb
 @click.argument("task")
-@click.option("--executor", metavar="E", help="The agent: codex or demo (default: the setting).")
+@click.option("--executor", metavar="E", help="The agent: codex, demo, or one of your settings' [agents].")
 @click.option("--model", metavar="M", help="Its model.")
 @click.option("--dir", metavar="D", help="The folder to work in, from the project's (default: that).")
 @click.option("--worktree", is_flag=True, help="In a git worktree of its own.")

@@ -7,11 +7,13 @@ wrong place is a problem to show, and its setting keeps the value it had.
 
 from __future__ import annotations
 
+import re
 from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from zwarm_tui.config import checks, paths, toml
+from zwarm_tui.config.agents import TAKEN, AgentSettings, agent
 from zwarm_tui.core.errors import ConfigError
 from zwarm_tui.core.value import Value, value
 
@@ -133,6 +135,7 @@ class Settings(Value):
     budget: BudgetSettings = BudgetSettings()
     ui: UiSettings = UiSettings()
     keys: dict[str, str] = field(default_factory=dict, metadata=_each(checks.any_text))
+    agents: dict[str, AgentSettings] = field(default_factory=dict, metadata=_each(agent))
     prices: dict[str, ModelPricing] = field(default_factory=dict, metadata=_each(checks.price))
 
 
@@ -162,9 +165,10 @@ PERSONAL = {
     "codex": ("path", "sandbox", "approvals", "args", "env"),
     "pilot": ("bash", "base_url", "api_key_env"),
     "worktree": ("dir", "setup", "setup_timeout"),
+    "agents": (),
 }
-"""What only the user's own file may set: which program runs, what it may do unasked, where
-it writes, and who gets the key. A cloned repository can bring a project's file along."""
+"""What only the user's own file may set (no keys: all of the section): which program runs,
+what it may do unasked, where it writes, and who gets the key. A cloned repository can bring a project's file along."""
 
 
 def load(project: Path | None) -> Loaded:
@@ -197,6 +201,7 @@ def _shared(document: toml.Document, own: Path, problems: list[ConfigError]) -> 
         table = data.get(section)
         if not isinstance(table, dict):
             continue
+        keys = keys or tuple(table)
         for key in (k for k in keys if table.get(k) not in (None, {})):
             text = (
                 f"{section}.{key} counts only in your own file ({own}): a repository can bring this one along"
@@ -238,11 +243,27 @@ def _apply(
         elif not isinstance(given, dict):
             problems.append(document.error(f"{key}: a table is wanted, [{'.'.join(keys)}]", *keys))
         elif check := option.metadata.get("each"):
+            given = _untaken(given, document, keys, problems) if key == "agents" else given
             own = [(name, good) for name, one in given.items() for good in checked(check, one, *keys, name)]
             changes[key] = {**getattr(section, key), **dict(own)}
         else:
             changes[key] = _apply(getattr(section, key), given, document, keys, problems)
     return replace(section, **changes)
+
+
+def _untaken(
+    given: dict[str, Any], document: toml.Document, keys: tuple[str, ...], problems: list[ConfigError]
+) -> dict[str, Any]:
+    """Agents without those whose names are taken, or none."""
+    for name in given:
+        if name in TAKEN or not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name):
+            text = f"'{name}' can't name an agent of yours: a word in small letters is wanted, and none of "
+            problems.append(document.error(text + ", ".join(TAKEN), *keys, name))
+    return {
+        name: one
+        for name, one in given.items()
+        if name not in TAKEN and re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name)
+    }
 
 
 TEMPLATE = """\
@@ -292,6 +313,12 @@ TEMPLATE = """\
 # More variables for its environment. Example:
 [codex.env]
 #HTTPS_PROXY = "http://proxy.example:3128"
+
+# Own file only: programs in a terminal, as agents (`delegate --executor NAME`). `ready` is a
+# regular expression for its prompt (without it, nothing says when a turn is done), `asks` are
+# those of its questions, `approve` and `deny` what to type for a decision. Example:
+[agents]
+#helper = { command = ["helper", "chat"], ready = "^> $", asks = ["\\\\[y/N\\\\] $"], approve = "y", deny = "n" }
 
 [checkpoints]
 # Of the files of old checkpoints so many snapshots are kept, and each for so many days;

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from zwarm_tui.core.events import Event, TurnEnded
@@ -43,6 +44,9 @@ class Capabilities:
     live_usage: bool = False
     """Tokens are reported after each response, not only at the turn's end."""
     sandbox: bool = False
+    protocol: bool = True
+    """It says itself what it does. Without one (a program in a terminal) silence is no
+    reason to interrupt it, and its thread ends with its process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,21 @@ class Forked:
     exact: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interactive:
+    """An agent that is a program in a terminal. `ready` is the pattern of its prompt for
+    a message (None: it isn't known when it is done), `asks` those of its questions, which
+    are approvals where `approve` and `deny` are what to type. `socket` is that of the
+    project's tmux server."""
+
+    command: tuple[str, ...]
+    ready: str | None = None
+    asks: tuple[str, ...] = ()
+    approve: str | None = None
+    deny: str | None = None
+    socket: Path | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutorSettings:
     """What the user's configuration says of one agent."""
@@ -119,6 +138,7 @@ class ExecutorSettings:
     path: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
+    interactive: Interactive | None = None
 
 
 class Executor(Protocol):

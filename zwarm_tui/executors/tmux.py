@@ -177,15 +177,20 @@ class TmuxServer:
         line = [_program(), "-S", str(self.socket), "-f", "/dev/null"]
         for at, step in enumerate(steps):
             line += [*([";"] if at else []), *(_literal(part) for part in step)]
-        try:
-            done = subprocess.run(
-                line, env=clean, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False
-            )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise TmuxError(f"tmux session {name} was not made: {error}") from error
-        if done.returncode != 0:
+        for _ in range(5):
+            try:
+                done = subprocess.run(
+                    line, env=clean, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False
+                )
+            except (OSError, ValueError, subprocess.SubprocessError) as error:
+                raise TmuxError(f"tmux session {name} was not made: {error}") from error
+            if done.returncode == 0:
+                return
             why = done.stderr.decode(errors="replace").strip() or f"tmux ended with {done.returncode}"
-            raise TmuxError(f"tmux session {name} was not made: {why}")
+            if not _no_server(why):
+                break
+            time.sleep(_TICK)  # the server was just leaving with its last session: nothing was made
+        raise TmuxError(f"tmux session {name} was not made: {why}")
 
     def _mark(self, name: str) -> str:
         return f"{self.socket}:{name}"
@@ -228,7 +233,7 @@ class TmuxSession:
         started = since = time.monotonic()
         last: list[str] = []
         while True:
-            tty, program, dead, started_with, *now = await self._facts(
+            tty, program, dead, started_with, *now = await self.facts(
                 "pane_tty", "pane_current_command", "pane_dead", "pane_start_command",
                 "cursor_x", "cursor_y", "history_size", "alternate_on", "pane_in_mode",
             )  # fmt: skip
@@ -255,17 +260,30 @@ class TmuxSession:
         above = ("-S", "-") if history else ()
         return "\n".join(await self.server.run("capture-pane", "-p", "-J", *above, "-t", self._pane))
 
+    async def screen(self, first: int = 0) -> Lines:
+        """Its lines from `first` on, counted from the top of the screen (negative: above
+        it), wrapped ones joined."""
+        return await self.server.run("capture-pane", "-p", "-J", "-S", str(first), "-t", self._pane)
+
+    async def note(self, option: str, text: str) -> None:
+        """Keep a word with the session, under a name that begins with "@"."""
+        await self.server.run("set-option", "-t", self._pane, option, text)
+
+    async def noted(self, option: str) -> str:
+        """What `note` kept; "" where nothing was."""
+        return "\n".join(await self.server.run("show-options", "-q", "-v", "-t", self._pane, option))
+
     async def alive(self) -> bool:
         """Whether its program runs; what `keep` kept does not."""
         try:
-            return (await self._facts("pane_dead"))[0] == "0"
+            return (await self.facts("pane_dead"))[0] == "0"
         except TmuxError:
             return False
 
     async def exit_code(self) -> int | None:
         """The status that a kept session's program ended with (negative: the signal's
         number); None while it runs, or where tmux does not know."""
-        dead, status, number = await self._facts("pane_dead", "pane_dead_status", "pane_dead_signal")
+        dead, status, number = await self.facts("pane_dead", "pane_dead_status", "pane_dead_signal")
         if dead != "1":
             return None
         return int(status) if status.isdigit() else -int(number) if number.isdigit() else None
@@ -286,28 +304,32 @@ class TmuxSession:
         for pid in await self.pids():
             also += await descendants(pid)
         done, _, why = await self.server._ask("kill-session", "-t", f"={self.name}")
-        await sweep({MARK: self.server._mark(self.name)}, also)
+        # The server goes with its last session, and may be ours to reap (a host's orphan).
+        await sweep({MARK: self.server._mark(self.name)}, also, helpers=("tmux: server",))
         if not done and not _no_server(why) and "can't find session" not in why:
             raise TmuxError(f"tmux session {self.name} could not be ended: {why}")
 
     def attach_argv(self) -> list[str]:
         return self.server.attach_argv(self.name)
 
-    async def _facts(self, *names: str) -> Lines:
+    async def facts(self, *names: str) -> Lines:
+        """What tmux knows of it, by the names of its formats."""
         form = "\t".join(f"#{{{name}}}" for name in names)
         said = await self.server.run("list-panes", "-t", self._pane, "-F", form)
         return (said[0] if said else "").split("\t")
 
     async def _changes(self) -> Lines:
-        return [*await self._facts("cursor_x", "cursor_y", "history_size"), await self.capture()]
+        return [*await self.facts("cursor_x", "cursor_y", "history_size"), await self.capture()]
 
     async def _taken(self, before: Lines) -> None:
-        """Return once the screen shows that keys were taken; a password isn't echoed, so
-        that is waited for only so long."""
-        until = time.monotonic() + 1.0
+        """Return once the screen shows that keys were taken, all of them; a password isn't
+        echoed, so that is waited for only so long."""
+        until, last = time.monotonic() + 1.0, before
         while time.monotonic() < until:
-            if await self._changes() != before:
+            now = await self._changes()
+            if now == last and now != before:
                 return
+            last = now
             await asyncio.sleep(_TICK)
 
     async def _paste(self, text: str) -> None:
@@ -326,6 +348,16 @@ def _written(text: str) -> Path:
     with open(handle, "w", encoding="utf-8", errors="replace") as out:
         out.write(text)
     return Path(path)
+
+
+def missing() -> str | None:
+    """What is not installed that tmux sessions need, in words; None where all is."""
+    try:
+        _program()
+        _library()
+    except TmuxError as error:
+        return str(error)
+    return None
 
 
 def _program() -> str:

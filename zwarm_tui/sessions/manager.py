@@ -174,7 +174,8 @@ class CodexSessionManager:
     @property
     def providers(self) -> tuple[str, ...]:
         """The names of the agents there are."""
-        return tuple(sorted({*NAMES, *self._executors}))
+        own = (name for name, one in self._settings.items() if one.interactive)
+        return tuple(sorted({*NAMES, *own, *self._executors}))
 
     def executor(self, name: str) -> Executor:
         """The adapter of that name, made when first needed."""

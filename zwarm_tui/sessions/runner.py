@@ -272,6 +272,8 @@ class TurnRunner:
         self.turns.pop(turn.key, None)
         if turn.thread in self._sinks:
             self._sinks[turn.thread].turn = None
+            if ended.exit_code is not None and not turn.executor.capabilities.protocol:
+                self.forget(turn.thread)  # the program was the thread
         await self.wake()
         if self.on_turn_end is None or self.closing or self.store.error is not None:
             return
@@ -402,7 +404,7 @@ class TurnRunner:
                     self.record(turn.session, turn.number, note, branch=turn.branch)
                     await self.store.commit()
                     await self.wake()
-                if silent >= self.idle_timeout and not turn.patient:
+                if silent >= self.idle_timeout and not turn.patient and turn.executor.capabilities.protocol:
                     why = (
                         f"no event for {silent:.0f} s: interrupted by idle_timeout = {self.idle_timeout:g} "
                         "(config.toml); say something to go on"

@@ -14,17 +14,20 @@ class TextDelta(Event):
     kind: ClassVar[str] = "text.delta"
     item: str
     text: str
+    plain: bool = False
 
 
 @value()
 class Text(Event):
     """A complete message of the agent. `parent` is the tool call of the sub-agent
-    that wrote it; a turn's answer is made of the texts without one (F1, F2)."""
+    that wrote it; a turn's answer is made of the texts without one (F1, F2). `plain`:
+    what a terminal showed, line by line, and no Markdown."""
 
     kind: ClassVar[str] = "text"
     item: str
     text: str
     parent: str | None = None
+    plain: bool = False
 
 
 @value()

@@ -79,13 +79,20 @@ def user_parts(block: Block, open: bool) -> list[Part]:
 
 
 def text_parts(block: Block, live: Growing | None) -> list[Part]:
-    """The agent's own words: Markdown when complete, plain and growing before. A
-    sub-agent's are indented and dim; they are no answer of the turn's own."""
+    """The agent's own words: Markdown when complete, plain and growing before, and plain
+    for good where a terminal showed them. A sub-agent's are indented and dim; they are no answer of the turn's own."""
     event = block.event
     if not isinstance(event, e.Text):
         return [live.part()] if live is not None else []
     if not event.text.strip():
         return []
+    if event.plain:
+        return long_part(
+            event.text.strip("\n"),
+            lambda text, width, palette: prose(
+                literal(text), width, palette.text, first=(" " * GUTTER, None)
+            ),
+        )
     if event.parent is None:
         return markdown_parts(event.text)
 

@@ -1,0 +1,111 @@
+"""Interactive agents under a host: they outlive it, also when it is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.host.conftest import DEMO, Stage, eventually
+from zwarm_tui.config.paths import tmux_socket
+from zwarm_tui.core import events as e
+from zwarm_tui.executors.tmux import TmuxServer
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+LINES = Path(__file__).parents[1] / "executors" / "terminal" / "programs" / "lines.py"
+
+
+@pytest.fixture
+def mine(stage: Stage, tmp_path: Path) -> Iterator[Stage]:
+    """The agent "mine" in the person's own settings."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "config.toml").write_text(
+        f'[agents.mine]\ncommand = ["{sys.executable}", "-u", "{LINES}"]\n'
+        r"""ready = "^lines> $"
+asks = ['\[y/N\] $']
+approve = "y"
+deny = "n"
+[agents.codex]
+command = ["x"]
+"""
+    )
+    yield stage
+
+    async def end() -> None:
+        for session in await TmuxServer(tmux_socket(stage.project)).list():
+            await session.kill()
+
+    stage.end()
+    asyncio.run(end())
+
+
+async def test_a_turn_an_approval_and_an_end_by_the_shell(mine: Stage) -> None:
+    id = mine.json("delegate", "ask main.py", "--executor", "mine")["session_id"]
+    await eventually(lambda: mine.session(id).attention, "it asks")
+    view = mine.session(id)
+    assert (view.status.value, view.attention and view.attention.reason) == ("awaiting_input", "approval")
+    assert view.attention is not None
+    assert "Overwrite main.py?" in view.attention.detail
+    mine.json("approve", id)
+    (done,) = mine.json("wait", id, "--timeout", "30")
+    assert (done["status"], done["cost_known"]) == ("completed", False)
+    assert "answered 'y'" in mine.json("check", id)["messages"][-1]["content"]
+    attach = mine.json("attach", id)
+    assert attach["command"][:4] == ["env", "-u", "TMUX", shutil.which("tmux")]
+    assert attach["tmux_session"].startswith(f"mine-{id}-")
+    assert mine.zwarm("attach", "nothing").returncode == 2
+    mine.json("end", id)
+    assert mine.zwarm("attach", id).returncode == 2
+    assert await TmuxServer(tmux_socket(mine.project)).list() == []
+
+
+async def test_it_outlives_a_host_that_is_killed_and_orphans_do_not(mine: Stage) -> None:
+    server = TmuxServer(tmux_socket(mine.project))
+    lives = mine.json("delegate", "hang", "--executor", "mine")["session_id"]
+    ended = mine.json("delegate", "say x", "--executor", "mine")["session_id"]
+    mine.json("wait", ended, "--timeout", "30")
+    await eventually(lambda: mine.session(lives).thread, "it runs")
+    mine.kill()
+    orphan = await server.new(
+        "mine-gone-1", cwd=mine.project, command=["cat"], env={"ZWARM_AGENT": "deadbeef"}
+    )
+    other = await server.new("a-runs", cwd=mine.project, command=["cat"])
+    mine.json("host", "start")
+    left = {session.name for session in await server.list()}
+    assert orphan.name not in left
+    assert other.name in left
+    assert {mine.session(lives).thread, mine.session(ended).thread} <= left
+    view = mine.session(lives)
+    assert view.status.value == "interrupted"
+    reader = mine.reader()
+    notes = [r.event.text for r in reader.records(lives) if isinstance(r.event, e.Notice)]
+    reader.close()
+    assert any("lives on in the terminal" in note for note in notes)
+    mine.json("converse", ended, "say again")
+    (done,) = mine.json("wait", ended, "--timeout", "30")
+    assert done["status"] == "completed"
+    assert mine.session(ended).how == "resumed"
+    assert done["last_message"] == "again"
+
+
+def test_doctor_lists_them_and_names_that_are_taken_are_refused(mine: Stage) -> None:
+    done = mine.zwarm("doctor", "--json")
+    import json
+
+    value = json.loads(done.stdout)
+    (found,) = [agent for agent in value["executors"] if agent["name"] == "mine"]
+    assert found["found"]
+    assert any("'codex' can't name an agent of yours" in problem for problem in value["problems"])
+
+
+def test_a_repository_can_bring_none_along(mine: Stage) -> None:
+    mine.settings(DEMO + '[agents.evil]\ncommand = ["rm"]\n')
+    done = mine.zwarm("delegate", "x", "--executor", "evil")
+    assert done.returncode == 1
+    assert "there is no agent 'evil'" in done.stderr
