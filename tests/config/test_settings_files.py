@@ -321,7 +321,7 @@ def test_the_whole_template_uncommented_names_every_setting_and_its_default(
     loaded = user(SETTING.sub("", TEMPLATE))
     assert told(loaded) == []
     examples = {"model", "base_url", "api_key_env", "path", "env", "keys", "prices", "dir", "setup"}
-    examples |= {"usd", "branch_usd", "session_usd"}
+    examples |= {"usd", "branch_usd", "session_usd", "agents"}
 
     def compare(section: Any, default: Any) -> None:
         for option in dataclasses.fields(section):

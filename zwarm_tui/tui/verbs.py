@@ -95,6 +95,14 @@ class Verbs:
         client = await self._app.link.client()
         await client.resume(session)
 
+    async def attach(self, session: str) -> None:
+        """Step aside for the terminal of its agent."""
+        from zwarm_tui.tui.attach import attach  # seldom wanted
+
+        view = self._app.board.session(session)
+        if view is not None and view.thread is not None:
+            await attach(self._app, view.thread)
+
     async def fork(self, session: str) -> None:
         made = await (await self._app.link.client()).fork(session)
         self._app.feed.flush()

@@ -151,6 +151,9 @@ class MainScreen(Travelling):
             and session.status in (SessionStatus.INTERRUPTED, SessionStatus.FAILED),
             "executor": opened != PILOT,
             "forks": board.can(opened, "fork"),
+            "terminal": session is not None
+            and session.thread is not None
+            and session.executor in self._zwarm.settings.agents,
             "found": self._pane.searching,
             "sought": self._timeline.searching,
         }
@@ -297,6 +300,10 @@ class MainScreen(Travelling):
     def action_resume(self) -> None:
         if not self._lacks("stopped"):
             self._verbs.do(self._verbs.resume(self.opened))
+
+    def action_attach(self) -> None:
+        if not self._lacks("terminal"):
+            self._verbs.do(self._verbs.attach(self.opened))
 
     def action_fork_session(self) -> None:
         if not self._lacks("executor") and not self._lacks("forks"):

@@ -1,0 +1,50 @@
+"""From the app into an agent's terminal and back, in a real terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.terminal.test_app_in_a_terminal import ENTER, Start, project, start
+from zwarm_tui.config.paths import tmux_socket
+from zwarm_tui.executors.tmux import TmuxServer
+
+__all__ = ["project", "start"]
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+LINES = Path(__file__).parents[1] / "executors" / "terminal" / "programs" / "lines.py"
+
+
+@pytest.fixture
+def mine(project: Path, tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "config" / "config.toml").write_text(
+        'executor = "mine"\n[pilot]\nbrain = "demo"\n'
+        f'[agents.mine]\ncommand = ["{sys.executable}", "-u", "{LINES}"]\nready = "^lines> $"\n'
+    )
+    yield project
+
+    async def end() -> None:
+        for session in await TmuxServer(tmux_socket(project)).list():
+            await session.kill()
+
+    asyncio.run(end())
+
+
+def test_the_app_steps_aside_for_an_agents_terminal_and_comes_back(mine: Path, start: Start) -> None:
+    app = start()
+    app.wait_for("What shall be done?")
+    app.send(":delegate say it works here" + ENTER)
+    app.wait_for("T1")
+    app.send("\x1bOR")  # f3: the transcript
+    app.send("t")
+    app.wait_for("lines>", "lines 1.0", "0:")
+    app.send("say typed by hand" + ENTER)
+    app.wait_for("typed by hand")
+    app.send("\x02d")
+    app.wait_for("it works here", "T1")

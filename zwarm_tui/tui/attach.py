@@ -1,0 +1,37 @@
+"""Stepping aside for a terminal: the app suspends, tmux has the screen, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+from textual.app import SuspendNotSupported
+
+from zwarm_tui.config.paths import tmux_socket
+from zwarm_tui.core.errors import UsageError
+from zwarm_tui.executors.tmux import TmuxServer
+
+if TYPE_CHECKING:
+    from zwarm_tui.tui.app import ZwarmApp
+
+
+async def attach(app: ZwarmApp, name: str) -> None:
+    """Show the tmux session of that name until the person leaves it. Where this screen
+    can't step aside, say the command that shows it elsewhere."""
+    session = await TmuxServer(tmux_socket(app.project)).get(name)
+    if session is None:
+        raise UsageError("Its program has ended, and its terminal with it: write to it to begin anew.")
+    argv = session.attach_argv()
+    try:
+        # What changes meanwhile is not drawn over the other's screen.
+        with app.batch_update(), app.suspend():
+            # The agents of an engine in this process go on.
+            done = await asyncio.to_thread(subprocess.run, argv, check=False)
+    except SuspendNotSupported:
+        app.say(f"This screen can't step aside here. In another terminal:\n{shlex.join(argv)}", timeout=30)
+        return
+    app.screen.refresh(layout=True)
+    if done.returncode != 0:
+        app.say(f"tmux ended with {done.returncode}: {shlex.join(argv)}", "warning")
