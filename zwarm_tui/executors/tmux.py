@@ -14,15 +14,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
+import importlib.util
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from zwarm_tui.core.errors import TmuxError
@@ -131,9 +135,7 @@ class TmuxServer:
     def _cmd(self, *arguments: str) -> tuple[bool, Lines, str]:
         if self._server is None:
             _library()
-            import libtmux
-
-            self._server = libtmux.Server(
+            self._server = _import().Server(
                 socket_path=self.socket, config_file="/dev/null", tmux_bin=_program()
             )
         done = self._server.cmd(arguments[0], *(_literal(a) for a in arguments[1:]))
@@ -368,11 +370,18 @@ def _program() -> str:
 
 
 def _library() -> None:
-    """`TmuxError` where the extra isn't installed."""
-    try:
-        import libtmux  # noqa: F401
-    except ImportError as error:
-        raise TmuxError("libtmux is missing: install it with pip install 'zwarm-tui[tmux]'") from error
+    """`TmuxError` where the extra isn't installed. Cheap: nothing is imported."""
+    if importlib.util.find_spec("libtmux") is None:
+        raise TmuxError("libtmux is missing: install it with pip install 'zwarm-tui[tmux]'")
+
+
+def _import() -> ModuleType:
+    """libtmux, which asks standard output for its encoding while it is imported; a
+    screen's stand-in for that has none. Slow: off the event loop."""
+    if hasattr(sys.stdout, "encoding") or sys.__stdout__ is None:
+        return importlib.import_module("libtmux")
+    with contextlib.redirect_stdout(sys.__stdout__):
+        return importlib.import_module("libtmux")
 
 
 def _literal(argument: str) -> str:
