@@ -40,11 +40,14 @@ def test_the_app_steps_aside_for_an_agents_terminal_and_comes_back(mine: Path, s
     app = start()
     app.wait_for("What shall be done?")
     app.send(":delegate say it works here" + ENTER)
-    app.wait_for("T1")
+    app.wait_for("lines 1.0", "T1")  # its transcript is open
     app.send("\x1bOR")  # f3: the transcript
+    app.wait_for("terminal")  # in the bottom line
     app.send("t")
     app.wait_for("python")  # tmux names the program in its last line
     app.send("say typed by hand" + ENTER)
     app.wait_for("typed by hand", "lines>")
-    app.send("\x02d")
+    app.send("\x02")
+    app.drain(0.1)  # both at once tmux takes for a paste
+    app.send("d")
     app.wait_for("it works here", "T1")
