@@ -47,7 +47,6 @@ def test_the_app_steps_aside_for_an_agents_terminal_and_comes_back(mine: Path, s
     app.wait_for("python")  # tmux names the program in its last line
     app.send("say typed by hand" + ENTER)
     app.wait_for("typed by hand", "lines>")
-    app.send("\x02")
-    app.drain(0.1)  # both at once tmux takes for a paste
-    app.send("d")
+    app.drain(0.5)  # keys that come at once with others tmux takes for a paste
+    app.send("\x02d")
     app.wait_for("it works here", "T1")
