@@ -27,10 +27,13 @@ class EngineClient(Protocol):
         model: str | None = None,
         dir: str | None = None,
         worktree: bool = False,
+        origin: str = "person",
+        settings: Json | None = None,
         confirm: bool = False,
     ) -> Json:
         """Start a session. {session_id, status}, at once. With `worktree` it works in a
-        worktree of its own."""
+        worktree of its own. `origin`: person, or workflow (a program's stage); `settings`
+        are its thread's own: sandbox, approvals, questions, config."""
 
     async def converse(
         self, session_id: str, message: str, *, steer: bool = False, confirm: bool = False

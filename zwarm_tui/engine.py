@@ -178,12 +178,22 @@ class Engine:
         model: str | None = None,
         dir: str | None = None,
         worktree: bool = False,
+        origin: str = "person",
+        settings: Json | None = None,
         confirm: bool = False,
     ) -> Json:
+        if origin not in ("person", "workflow"):
+            raise UsageError(f"a session's origin is person or workflow, not '{origin}'")
         await self._settle(confirm)
         folder = self.project / Path(dir or "").expanduser()
         session = await self.sessions.start_session(
-            task, executor=executor, model=model, working_dir=folder, worktree=worktree
+            task,
+            executor=executor,
+            model=model,
+            working_dir=folder,
+            worktree=worktree,
+            origin=origin,
+            settings=settings,
         )
         return {"session_id": session.id, "status": session.status.value}
 

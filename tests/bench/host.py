@@ -18,8 +18,8 @@ import psutil
 from tests.bench.help import timed
 from tests.store.factory import fill
 from zwarm_tui.config.settings import load
-from zwarm_tui.host import place
 from zwarm_tui.host.connect import connect
+from zwarm_tui.wire import place
 
 DEMO = 'executor = "demo"\nmax_concurrent = 20\n[pilot]\nbrain = "demo"\n'
 

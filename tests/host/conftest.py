@@ -21,10 +21,10 @@ from zwarm_tui.client import EngineClient
 from zwarm_tui.config.paths import project_id
 from zwarm_tui.config.settings import load
 from zwarm_tui.core.model import SessionView
-from zwarm_tui.host import place
 from zwarm_tui.host.connect import connect
 from zwarm_tui.host.life import PROJECT_MARK
 from zwarm_tui.store.reader import Reader
+from zwarm_tui.wire import place
 
 DEMO = 'executor = "demo"\nmax_concurrent = 20\n[pilot]\nbrain = "demo"\n'
 PATIENCE = 30.0

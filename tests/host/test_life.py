@@ -16,8 +16,8 @@ from zwarm_tui.config.settings import Settings
 from zwarm_tui.core.errors import LockedError, ReadOnlyError, ZwarmError
 from zwarm_tui.core.model import TIP
 from zwarm_tui.engine import Engine
-from zwarm_tui.host import place
 from zwarm_tui.host.connect import connect
+from zwarm_tui.wire import place
 
 QUICK = "@say Done.\n@usage 1000 200 50"
 

@@ -26,11 +26,12 @@ from zwarm_tui.core.errors import (
     ZwarmError,
 )
 from zwarm_tui.engine import Engine
-from zwarm_tui.host import place, rpc
 from zwarm_tui.host import server as server_module
-from zwarm_tui.host.client import Connection, HostClient, hosted
+from zwarm_tui.host.client import HostClient, hosted
 from zwarm_tui.host.server import HostServer
 from zwarm_tui.host.verbs import VERBS
+from zwarm_tui.wire import place, rpc
+from zwarm_tui.wire.connection import Connection
 
 QUICK = "@say Done.\n@usage 1000 200 50"
 

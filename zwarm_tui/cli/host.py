@@ -28,8 +28,8 @@ def host() -> None:
 @verb
 def start(call: Call) -> None:
     """Start it, if it doesn't run."""
-    from zwarm_tui.host import place
     from zwarm_tui.host.start import start as start_host
+    from zwarm_tui.wire import place
 
     if place.standing(call.project) is None:
         start_host(call.project, anyway=True)
@@ -55,8 +55,9 @@ def run(call: Call, ready: int | None, anyway: bool) -> None:
 
 
 def _be(call: Call, starts: list[float], ready: int | None = None) -> None:
-    from zwarm_tui.host import life, place
+    from zwarm_tui.host import life
     from zwarm_tui.host.start import tell
+    from zwarm_tui.wire import place
 
     def is_ready() -> None:
         if ready is not None:
@@ -81,8 +82,8 @@ def stop(call: Call, running: str | None) -> None:
 
     Where turns run, --running must say what becomes of them.
     """
-    from zwarm_tui.host import place
     from zwarm_tui.host.start import wait_gone
+    from zwarm_tui.wire import place
 
     card = place.standing(call.project)
     if card is None:
@@ -110,7 +111,7 @@ def status(call: Call) -> None:
 
 
 def _tell(call: Call) -> None:
-    from zwarm_tui.host import place
+    from zwarm_tui.wire import place
 
     card = place.standing(call.project)
     value: dict[str, Any] = {"running": card is not None}
@@ -137,7 +138,7 @@ def _line(value: dict[str, Any]) -> str:
 
 async def _request(socket: str, method: str, params: dict[str, Any]) -> dict[str, Any]:
     """Ask a host of any version."""
-    from zwarm_tui.host.client import Connection
+    from zwarm_tui.wire.connection import Connection
 
     try:
         connection = await Connection.open(socket)

@@ -12,10 +12,11 @@ from zwarm_tui.client import EngineClient
 from zwarm_tui.config.paths import state_dir
 from zwarm_tui.config.settings import Settings
 from zwarm_tui.core.errors import LockedError, ReadOnlyError
-from zwarm_tui.host import place
 from zwarm_tui.host import start as starting
-from zwarm_tui.host.client import Connection, HostClient, Notice
+from zwarm_tui.host.client import HostClient
 from zwarm_tui.store.lock import holder
+from zwarm_tui.wire import place
+from zwarm_tui.wire.connection import Connection, Notice
 
 PATIENCE = 20.0
 """Seconds to wait for a host that is just starting, or just leaving."""

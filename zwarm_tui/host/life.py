@@ -19,8 +19,9 @@ from zwarm_tui.config.paths import project_id, state_dir
 from zwarm_tui.config.settings import load
 from zwarm_tui.engine import Engine
 from zwarm_tui.executors.process import SESSION_MARK, become_subreaper, let_end, reap_adopted, sweep
-from zwarm_tui.host import leave, place
+from zwarm_tui.host import leave
 from zwarm_tui.host.server import HostServer
+from zwarm_tui.wire import place
 
 log = logging.getLogger("zwarm.host")
 

@@ -14,8 +14,8 @@ from typing import Any
 from zwarm_tui.config.paths import state_dir
 from zwarm_tui.core.errors import StoreError, ZwarmError
 from zwarm_tui.executors.process import RUN_MARK, SESSION_MARK, STEP_MARK
-from zwarm_tui.host import place, rpc
 from zwarm_tui.store.lock import holder
+from zwarm_tui.wire import place, rpc
 
 PATIENCE = 20.0
 """Seconds a host gets to be ready (it takes half a second)."""

@@ -210,6 +210,11 @@ class CodexSessionManager:
         views = self.reader.sessions(self.reader.path(self.branch))
         return [self._wrap(v) for v in views if v.role == "executor" and wanted in (None, v.status)]
 
+    def on_news(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """Call `listener` with the log's last seq when it has grown, on the log's thread;
+        returns what ends that."""
+        return self.store.subscribe(listener)
+
     def running(self, branch: int | None = None) -> list[Turn]:
         """Turns that are queued or run, of one branch or of all."""
         return [t for t in self._runner.turns.values() if branch in (None, t.branch)]

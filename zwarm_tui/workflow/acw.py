@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from zwarm_tui.executors.registry import NAMES
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.log import Store
+from zwarm_tui.store.reader import Reader
+from zwarm_tui.wire import place
 from zwarm_tui.workflow.errors import TurnFailedError
+from zwarm_tui.workflow.hosted import hosted, log_beside
 from zwarm_tui.workflow.local import LocalAgents, find_project
-from zwarm_tui.workflow.turns import Agent, OnTurn, take_turn
+from zwarm_tui.workflow.turns import Agent, OnTurn, Sessions, take_turn
 
 Process = subprocess.CompletedProcess[str]
 
@@ -50,7 +53,8 @@ class Runner(Protocol):
 
 class Agents:
     """The agents that `run_acw` uses: those of `sessions`, or where that is None those of
-    the project around the current folder, on a thread of their own."""
+    the project around the current folder: its host's, where one runs, else some on a thread
+    of their own."""
 
     def __init__(self, sessions: CodexSessionManager | None = None) -> None:
         self._sessions = sessions
@@ -78,7 +82,17 @@ class Agents:
         if self._sessions is not None:
             yield self._sessions.store, self._sessions.branch
             return
-        async with LocalAgents.of(find_project(Path.cwd())) as local:
+        project = find_project(Path.cwd())
+        if place.standing(project) is not None:
+            with log_beside(project) as store:
+                reader = Reader(store.path)
+                try:
+                    branch = reader.position().branch
+                finally:
+                    reader.close()
+                yield store, branch
+            return
+        async with LocalAgents.of(project) as local:
             assert local.manager is not None
             yield local.manager.store, local.manager.branch
 
@@ -116,7 +130,7 @@ class Agents:
         )
         prompt = await asyncio.to_thread(Path(input_path).read_text, encoding="utf-8")
 
-        async def serve(sessions: CodexSessionManager) -> str:
+        async def serve(sessions: Sessions) -> str:
             return await take_turn(sessions, agent, prompt, timeout=timeout, on_turn=on_turn)
 
         command = [provider, model, str(input_path), str(output_path)]
@@ -124,12 +138,18 @@ class Agents:
             if self._sessions is not None:
                 text = await serve(self._sessions)
             else:
-                async with LocalAgents.of(find_project(agent.folder)) as local:
-                    text = await local.call(serve)
+                text = await self._by_project(find_project(agent.folder), serve)
         except TurnFailedError as error:
             return subprocess.CompletedProcess(command, error.exit_code or 1, "", str(error))
         await asyncio.to_thread(Path(output_path).write_text, text, encoding="utf-8")
         return subprocess.CompletedProcess(command, 0, text, "")
+
+    async def _by_project(self, project: Path, serve: Callable[[Sessions], Awaitable[str]]) -> str:
+        async with hosted(project) as sessions:
+            if sessions is not None:
+                return await serve(sessions)
+        async with LocalAgents.of(project) as local:
+            return await local.call(serve)
 
 
 def refuse_in_loop(name: str, twin: str) -> None:

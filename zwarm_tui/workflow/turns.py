@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import UsageError
 from zwarm_tui.core.model import Path as Line
 from zwarm_tui.core.model import SessionStatus
-from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.sessions.session import ExecutorSession
 from zwarm_tui.store.reader import Reader
 from zwarm_tui.workflow.errors import (
@@ -31,6 +30,40 @@ UNATTENDED = {"approvals": "never", "questions": False}
 OnTurn = Callable[[str, int], None]
 
 
+class Waiting(Protocol):
+    """A turn that has no end yet; it has a `hold` while a budget keeps it from beginning."""
+
+    @property
+    def session(self) -> str: ...
+    @property
+    def hold(self) -> object: ...
+
+
+class Sessions(Protocol):
+    """What a turn needs of the sessions: `CodexSessionManager`, or those of a host."""
+
+    @property
+    def reader(self) -> Reader: ...
+    @property
+    def branch(self) -> int: ...
+    async def start_session(
+        self,
+        task: str,
+        *,
+        working_dir: str | Path | None = None,
+        model: str | None = None,
+        executor: str | None = None,
+        origin: str = ...,
+        settings: dict[str, Any] | None = None,
+    ) -> ExecutorSession: ...
+    async def send_message(self, session_id: str, message: str, *, origin: str = ...) -> ExecutorSession: ...
+    async def interrupt(self, session_id: str) -> None: ...
+    async def kill_session(self, session_id: str, reason: str | None = None) -> None: ...
+    async def wait(self, session_id: str, timeout: float | None = None) -> ExecutorSession: ...
+    def running(self, branch: int | None = None) -> Sequence[Waiting]: ...
+    def on_news(self, listener: Callable[[int], None]) -> Callable[[], None]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """What runs a stage's turns. `provider` and `model` None: the manager's own. `env`
@@ -45,7 +78,7 @@ class Agent:
 
 
 async def take_turn(
-    sessions: CodexSessionManager,
+    sessions: Sessions,
     agent: Agent,
     prompt: str,
     *,
@@ -84,9 +117,7 @@ async def take_turn(
     return _answer(sessions, done)
 
 
-async def _open(
-    sessions: CodexSessionManager, agent: Agent, prompt: str, session: str | None
-) -> ExecutorSession:
+async def _open(sessions: Sessions, agent: Agent, prompt: str, session: str | None) -> ExecutorSession:
     if session is not None:
         return await sessions.send_message(session, prompt, origin="workflow")
     return await sessions.start_session(
@@ -109,12 +140,12 @@ def settings_of(agent: Agent) -> dict[str, Any]:
     return settings
 
 
-async def _interrupt(sessions: CodexSessionManager, session: str) -> None:
+async def _interrupt(sessions: Sessions, session: str) -> None:
     with contextlib.suppress(UsageError):  # it has ended by itself
         await sessions.interrupt(session)
 
 
-async def _wait(sessions: CodexSessionManager, session: str, timeout: float | None) -> ExecutorSession:
+async def _wait(sessions: Sessions, session: str, timeout: float | None) -> ExecutorSession:
     """Wait for the end of the turn. Time in which a budget keeps it from beginning is the
     person's, and does not count."""
     while True:
@@ -126,13 +157,11 @@ async def _wait(sessions: CodexSessionManager, session: str, timeout: float | No
                 raise
 
 
-def _held(sessions: CodexSessionManager, session: str) -> bool:
+def _held(sessions: Sessions, session: str) -> bool:
     return any(t.session == session and t.hold is not None for t in sessions.running(sessions.branch))
 
 
-async def _wait_unasked(
-    sessions: CodexSessionManager, session: str, timeout: float | None
-) -> ExecutorSession:
+async def _wait_unasked(sessions: Sessions, session: str, timeout: float | None) -> ExecutorSession:
     """Wait for the end of the turn. An agent that asks all the same is ended: nobody
     would ever answer it. (A budget that holds the turn asks whoever pays, and waits.)"""
     loop = asyncio.get_running_loop()
@@ -142,7 +171,7 @@ async def _wait_unasked(
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             loop.call_soon_threadsafe(news.set)
 
-    off = sessions.store.subscribe(tell)
+    off = sessions.on_news(tell)
     turn = asyncio.ensure_future(_wait(sessions, session, timeout))
     looking = asyncio.ensure_future(news.wait())
     try:
@@ -165,7 +194,7 @@ async def _wait_unasked(
         await asyncio.gather(turn, looking, return_exceptions=True)
 
 
-def _answer(sessions: CodexSessionManager, done: ExecutorSession) -> str:
+def _answer(sessions: Sessions, done: ExecutorSession) -> str:
     view = done.view
     if done.status is SessionStatus.FAILED:
         stderr = _stderr(sessions, done)
@@ -191,7 +220,7 @@ def spoken(reader: Reader, session: str, turn: int, path: Line) -> str:
     return str(said[-1]["content"]) if said else ""
 
 
-def _stderr(sessions: CodexSessionManager, done: ExecutorSession) -> str:
+def _stderr(sessions: Sessions, done: ExecutorSession) -> str:
     path = sessions.reader.path(sessions.branch)
     ends = [r.event for r in sessions.reader.records(done.id, path) if isinstance(r.event, e.TurnEnded)]
     return (ends[-1].stderr or "") if ends else ""

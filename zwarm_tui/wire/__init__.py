@@ -1,0 +1,1 @@
+"""How any process finds a project's host, and what they say to each other."""
