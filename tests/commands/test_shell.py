@@ -185,12 +185,13 @@ def test_a_dry_run_lists_all_steps_and_runs_none(shell: Shell) -> None:
 
 
 def test_commands_are_listed_broken_ones_with_their_error(shell: Shell) -> None:
-    shell.command("good", "arguments: [{name: a, type: int, default: 1}]\nsteps: []")
+    shell.command("good", "category: ops\narguments: [{name: a, type: int, default: 1}]\nsteps: []")
     shell.command("broken", "nonsense: 1")
     found: dict[str, Any] = {c["name"]: c for c in shell.json("commands")}
     assert "broken.yaml:3: nonsense: unknown key" in found["broken"]["error"]
     assert (found["good"]["error"], found["good"]["origin"]) == (None, "project")
     assert found["good"]["arguments"][0]["type"] == "int"
+    assert found["good"]["category"] == "ops"
     out = shell.zwarm("commands").stdout
     assert "The job good." in out
     assert "nonsense" in out

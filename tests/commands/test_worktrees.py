@@ -10,6 +10,7 @@ import pytest
 
 from tests.commands.conftest import Shop, eventually, marked
 from zwarm_tui.commands import GitWorktrees, Session
+from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core.errors import GitError, UsageError
 
 
@@ -164,3 +165,21 @@ async def test_a_cleanup_that_fails_is_said(shop: Shop) -> None:
     assert "was not removed: " in error
     assert run.view.stages["cleanup"].status == "failed"
     assert run.view.status == "error"
+
+
+async def test_the_settings_say_where_and_how_a_worktree_is_made(shop: Shop, tmp_path: Path) -> None:
+    where = str(tmp_path / "elsewhere")
+    made = WorktreeSettings(dir=where, setup="echo ready > prepared; grep -q prepared .gitignore")
+    text = "steps: [{action: create-worktree, args: {branch: b}}, 'cat prepared']"
+    run = await shop.make(text, worktrees=made)
+    result = await run.execute()
+    assert "The set-up command failed" in (result.error or "")
+    assert (shop.worktrees(), shop.branches()) == ([], ["main"])
+    shop.world.write(".gitignore", ".zwarm/\nprepared\n")
+    shop.world.git("commit", "-qam", "ignore it")
+    run = await shop.make(text, worktrees=made)
+    result = await run.execute()
+    assert result.success, result.error
+    assert run.session.step_history[0].output == f"{where}/shop-b"
+    assert run.session.step_history[1].output == "ready\n"
+    assert (shop.worktrees(), shop.branches()) == ([], ["main"])
