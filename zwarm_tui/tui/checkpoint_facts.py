@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from zwarm_tui.core.events import GateDone
 from zwarm_tui.core.model import CheckpointView
+from zwarm_tui.core.value import Value, value
 from zwarm_tui.store.reader import Reader
 
 Json = dict[str, Any]
@@ -23,8 +23,8 @@ class Files(NamedTuple):
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointFacts:
+@value()
+class CheckpointFacts(Value):
     """`root` is the branch's own worktree, `worktrees` those of sessions by id; `problem`
     why there are no files at all. `turns`: session id -> (turn, status), of those that
     ended since the checkpoint before. `known` is False for a checkpoint of a version
