@@ -261,12 +261,22 @@ async def test_a_checkout_that_is_cancelled_is_done_all_the_same(world: World) -
     first = await snap(world, "1")
     for number in range(300):
         world.write(f"f{number}", "later")
+    world.write("a.txt", "later")
     then = seen(world.top)
     safe = await snap(world, "2")
+    # git is in the middle of it for as long as this filter is.
+    world.git("config", "filter.slow.clean", "cat")
+    gate = "touch .git/reached; until [ -e .git/go ]; do sleep 0.01; done; cat"
+    world.git("config", "filter.slow.smudge", gate)
+    world.write(".git/info/attributes", "a.txt filter=slow\n")
     job = asyncio.create_task(checkout_into(await world.repo(), first.commit))
-    while (world.top / "f299").exists() and not job.done():
-        await asyncio.sleep(0)
+    while not (world.top / ".git/reached").exists():
+        assert not job.done()
+        await asyncio.sleep(0.01)
     job.cancel()
+    await asyncio.sleep(0)
+    assert not job.done(), "it is waited for"
+    world.write(".git/go", "")
     with pytest.raises(asyncio.CancelledError):
         await job
     assert set(seen(world.top)) == {b"a.txt", b"src/b.py"}

@@ -325,6 +325,7 @@ def _order(live: _Live, turn: str) -> dict[str, Any]:
         "tools": [tool.name for tool in spec.tools],
         "hands": not spec.tools_only,
         "approvals": spec.approvals,
+        "confined": spec.sandbox != "danger-full-access",
     }
 
 

@@ -3,7 +3,7 @@
     python -I -S demo_agent.py < lines > lines
 
 The first line of its input is the order: {"file", "turn", "cwd", "model", "tools",
-"hands", "approvals"}, where `file` is its thread (see `demo_thread`), in which turn
+"hands", "approvals", "confined"}, where `file` is its thread (see `demo_thread`), in which turn
 `turn` already stands with the user's message. Further lines are answers:
 {"id", "result"}, or {"steer": text}. Its output is one JSON object a line, with a
 "type" (see `demo_parse`). It exits with 0 after `turn.ended`. SIGINT ends the turn
@@ -58,6 +58,7 @@ class Agent:
         self._cwd, self._model = order["cwd"], order["model"]
         self._tools, self._hands = order["tools"], order["hands"]
         self._approvals = order["approvals"]
+        self._confined = order["confined"]
         self._items = 0
         self._input = b""
         self._answers: dict[str, Any] = {}
@@ -233,6 +234,9 @@ class Agent:
         if not self._hands:
             self._emit({**event, "status": "failed"})
             return "there is no editor here"
+        if self._confined and not path.resolve().is_relative_to(Path(self._cwd).resolve()):
+            self._emit({**event, "status": "failed"})
+            return f"{call.path}: outside of the working folder"
         try:
             old = path.read_text("utf-8", "replace") if path.exists() else ""
             change["diff"] = self._diffs[call.path] = _diff(old, call.text, call.path)
