@@ -89,6 +89,11 @@ class EngineClient(Protocol):
         safety: the checkpoint taken before, files: [{path, old_path, status, added,
         deleted}], commit, git_branch}. `confirm`: yes, also while turns run there."""
 
+    async def remove_worktree(self, which: str, *, force: bool = False, dry_run: bool = False) -> Json:
+        """Remove a branch's or a session's worktree (its path, or their name): {path, branch,
+        session, removed, goes: {files, uncovered, commits}, kept}. Never while a turn runs in
+        it; one that holds something only with `force`, and then a snapshot is kept."""
+
     async def rename_branch(self, old: str, new: str) -> Json:
         """{branch}."""
 

@@ -310,6 +310,9 @@ class Engine:
             self._adopting = Adoption(self.project, self.store, self.reader, self.sessions, self.timeline)
         return self._adopting
 
+    async def remove_worktree(self, which: str, *, force: bool = False, dry_run: bool = False) -> Json:
+        return await self.timeline.remove_worktree(which, force=force, dry_run=dry_run)
+
     async def rename_branch(self, old: str, new: str) -> Json:
         return await self.timeline.rename(old, new)
 

@@ -37,6 +37,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "note": ("travel", "Note something at a checkpoint."),
     "compare": ("compare", "What two checkpoints or branches did, and took."),
     "adopt": ("adopt", "Put a branch's files onto your checkout."),
+    "worktrees": ("worktrees", "The worktrees of branches and sessions; remove one."),
     "cost": ("timeline", "What was spent: in all, by session, model and day."),
     "export": ("export", "A session's transcript, or the whole log."),
     "run": ("run", "Run a command of yours to its end."),

@@ -137,6 +137,14 @@ class Timeline:
         needed |= {w.snapshot for w in self._reader.places().worktrees if w.state != "gone"}
         return await self.snapshots.prune(needed)
 
+    async def remove_worktree(self, which: str, *, force: bool, dry_run: bool) -> Json:
+        """See `timeline.worktrees.Removal.remove`."""
+        from zwarm_tui.timeline.worktrees import Removal  # seldom needed
+
+        removal = Removal(self._store, self._reader, self.snapshots, self.project)
+        async with self._alone():
+            return await removal.remove(which, force=force, dry_run=dry_run)
+
     async def recover(self) -> list[str]:
         """Finish or take back what a dead engine left half done. What was done about it."""
         gone = await self._sessions.worktrees.recover()
