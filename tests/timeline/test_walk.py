@@ -46,7 +46,8 @@ class Walk:
 
     async def walk(self, steps: int) -> None:
         self.engine = await Engine.open(self.world.top, SETTINGS)
-        self.kept["root"] = (copy.deepcopy(self.live[1]), {})
+        self.kept["root"] = ({}, {})  # known as soon as anything is said
+        self.begun = False
         try:
             for _ in range(steps):
                 step = self.chance.choices(
@@ -152,7 +153,7 @@ class Walk:
 
     async def goto(self) -> None:
         to = self.chance.choice([*self.kept, *self.names.values()])
-        in_place = self.chance.random() < 0.25
+        in_place = self.begun and self.chance.random() < 0.25
         plan = await self.engine.goto(to, dry_run=True, in_place=in_place)
         before = self.engine.reader.position()
         done = await self.engine.goto(to, in_place=in_place)
@@ -169,6 +170,7 @@ class Walk:
 
     async def branch(self) -> None:
         name = f"b{len(self.names)}-{self.count}"
+        self.rooted()
         origin = self.here if self.at is None else None
         state = (self.live[origin], self.said[origin]) if origin else self.kept[str(self.at)]
         made = await self.engine.branch(name)
@@ -189,6 +191,7 @@ class Walk:
     async def begin(self) -> None:
         """Something is about to be said: where the position is in the past, that begins
         a branch with the files of then."""
+        self.rooted()
         if self.at is None:
             return
         held, talk = self.kept[self.at]
@@ -196,6 +199,10 @@ class Walk:
         self.live[new], self.said[new] = copy.deepcopy(held), copy.deepcopy(talk)
         self.at = None
         self.names[new] = ""
+
+    def rooted(self) -> None:
+        if not self.begun:
+            self.begun, self.kept["root"] = True, (copy.deepcopy(self.live[1]), {})
 
     def told(self, session: str, text: str, path: str | None) -> None:
         branch = self.here

@@ -228,9 +228,9 @@ class Timeline:
         the branch begins with those of now."""
         async with self._alone():
             here = self._reader.position()
+            await self._at_root()
             if here.detached:
                 return await self._fork(self._next_name(), here.checkpoint, confirm=confirm)
-            await self._at_root()
             await self._ensure(here.branch, confirm=confirm)
             return here.branch
 
@@ -246,11 +246,10 @@ class Timeline:
             await self.goto(start, running="leave")
         async with self._alone():
             here = self._reader.position()
-            if not here.detached:
-                await self._at_root()
-                if self.changed(here.branch) or await self.files.differ(here.branch):
-                    await self._record(f"before branch {name}", here.branch)
-                    here = self._reader.position()
+            await self._at_root()
+            if not here.detached and (self.changed(here.branch) or await self.files.differ(here.branch)):
+                await self._record(f"before branch {name}", here.branch)
+                here = self._reader.position()
             branch = await self._fork(name, here.checkpoint, confirm=confirm)
             return {"branch": name, "id": branch, "from": self.tree.label_for(here.checkpoint)}
 
