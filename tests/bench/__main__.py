@@ -17,6 +17,8 @@ BENCHES = {
     "ls_1000_ms": ("ls", "≤ 200 ms"),
     "help_ms": ("help", "≤ 150 ms"),
     "checkpoint_record_ratio": ("checkpoint", "≤ 2.0"),
+    "jump_ms": ("jump:jump_ms", "≤ 20 ms"),
+    "checkpoint_space_ratio": ("jump:space_ratio", "< 2.0"),
     "snapshot_ratio": ("snapshot", "≤ 1.5"),
     "worktree_ratio": ("worktree", "≤ 1.3"),
     "codex_20_turns_s": ("codex_turns", "≤ 6 s"),

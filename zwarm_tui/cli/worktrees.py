@@ -20,7 +20,10 @@ _SHOWN = 20
 @json_option
 @click.pass_context
 def worktrees(context: click.Context) -> None:
-    """List the worktrees of branches and sessions, and what they hold."""
+    """The worktrees of branches and sessions; remove one.
+
+    Without a verb it lists them, and what each holds.
+    """
     call = context.ensure_object(Call)
     if context.invoked_subcommand is None:
         found = _listing(call)
