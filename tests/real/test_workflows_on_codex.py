@@ -150,3 +150,13 @@ def test_run_acw_on_codex_from_a_plain_program(
     s = Session("out", "p")
     done = s.run_parallel([s.stage(n, f"@say I am {n}", CODEX) for n in "ab"])
     assert [r.text() for r in done.values()] == ["I am a", "I am b"]
+
+
+async def test_extra_flags_reach_codex(
+    manager: CodexSessionManager, server: ModelServer, project: Path
+) -> None:
+    s = Session(project / "out", "p", runner=Agents(manager))
+    flags = ["-c", "developer_instructions=Speak of quinces."]
+    await s.arun_prompt("a", "@say one", CODEX, extra_flags=flags)
+    await s.arun_prompt("b", "@say two", CODEX)
+    assert ["quinces" in json.dumps(r.input) for r in server.requests] == [True, False]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.lock import ProjectLock, holder
 from zwarm_tui.store.reader import Reader
 from zwarm_tui.workflow import Agents, PipelineError, Session, UnattendedError, read_runs, run_acw
+from zwarm_tui.workflow.flags import config_of
 from zwarm_tui.workflow.runs import cost_of
 
 DEMO = ("demo", "")
@@ -109,6 +111,32 @@ def test_what_an_agent_can_not_heed_is_refused(project: Path, option: dict[str, 
     with pytest.raises(PipelineError, match=why) as failed:
         Session("out", "p").run_prompt("a", "@say a", DEMO, retry=3, **option)  # type: ignore[arg-type]
     assert failed.value.attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        (None, {}),
+        ("-c a.b=1 --config=c=true", {"a.b": 1, "c": True}),
+        (["--config", 'd=["x"]', "-c", "e=some words"], {"d": ["x"], "e": "some words"}),
+    ],
+)
+def test_codex_takes_its_configuration_as_flags(flags: Any, found: dict[str, Any]) -> None:
+    assert config_of("codex", flags) == found
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--yolo"], "takes no flag '--yolo' here"),
+        (["-c"], "after -c comes key=value"),
+        ("-c sandbox_mode=danger-full-access", "say it with permission_mode"),
+        ("-c approval_policy=never", "say it with permission_mode"),
+    ],
+)
+def test_any_other_flag_is_named(flags: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        config_of("codex", flags)
 
 
 def test_another_process_that_runs_the_agents_is_told_of(project: Path) -> None:

@@ -90,6 +90,8 @@ class ThreadSpec:
     """The agent may ask the person questions; False where nobody is there."""
     env: dict[str, str] = field(default_factory=dict)
     """More variables for what the agent runs."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """More of the agent's own configuration, as its keys have it (codex)."""
     instructions: str | None = None
     """Replaces the agent's own system prompt (the pilot); None leaves it alone."""
     tools: tuple[Tool, ...] = ()

@@ -325,6 +325,7 @@ class TurnRunner:
             approvals=role.approvals or settings.get("approvals", "on-request"),
             questions=settings.get("questions", True),
             env=settings.get("env", {}),
+            config=settings.get("config", {}),
             instructions=role.instructions,
             tools=role.tools,
             tools_only=role.tools_only,

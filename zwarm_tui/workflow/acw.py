@@ -15,6 +15,7 @@ from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
 from zwarm_tui.wire import place
 from zwarm_tui.workflow.errors import TurnFailedError
+from zwarm_tui.workflow.flags import config_of
 from zwarm_tui.workflow.hosted import hosted, log_beside
 from zwarm_tui.workflow.local import LocalAgents, find_project
 from zwarm_tui.workflow.turns import Agent, OnTurn, Sessions, take_turn
@@ -112,13 +113,12 @@ class Agents:
     ) -> Process:
         """Run the prompt in a fresh session that nobody attends to. Exit status 0 and
         the answer in `output_path`; or the agent's own exit status (1 where it has
-        none), with what it said of its end in `stderr`."""
+        none), with what it said of its end in `stderr`. `extra_flags` may be `-c key=value`
+        for codex; what an agent can't heed is a `ValueError`."""
         self.check(provider)
-        for name, given in (("tools", tools), ("extra_flags", extra_flags)):
-            if given:
-                raise ValueError(
-                    f"{provider} takes no {name} here: leave it out, or bring a runner of your own"
-                )
+        if tools:
+            raise ValueError(f"{provider} takes no tools here: leave it out, or bring a runner of your own")
+        config = config_of(provider, extra_flags)
         if permission_mode is not None and permission_mode not in _SANDBOXES:
             raise ValueError(f"no permission_mode '{permission_mode}': it is one of {', '.join(_SANDBOXES)}")
         agent = Agent(
@@ -127,6 +127,7 @@ class Agents:
             folder=Path(cwd) if cwd is not None else Path.cwd(),
             attended=False,
             sandbox=None if permission_mode is None else _SANDBOXES[permission_mode],
+            config=config,
         )
         prompt = await asyncio.to_thread(Path(input_path).read_text, encoding="utf-8")
 

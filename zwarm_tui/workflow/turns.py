@@ -75,6 +75,8 @@ class Agent:
     attended: bool = True
     sandbox: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """More of the agent's own configuration."""
 
 
 async def take_turn(
@@ -137,6 +139,8 @@ def settings_of(agent: Agent) -> dict[str, Any]:
         settings["sandbox"] = agent.sandbox
     if agent.env:
         settings["env"] = dict(agent.env)
+    if agent.config:
+        settings["config"] = dict(agent.config)
     return settings
 
 

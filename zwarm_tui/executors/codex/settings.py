@@ -34,6 +34,7 @@ def config(spec: ThreadSpec, run: str) -> dict[str, Any]:
     """Overrides of the user's codex configuration for this thread. `run` marks the
     processes of one server."""
     values: dict[str, Any] = {
+        **spec.config,
         # Else the sandbox would let a thread write to a worktree beside its own.
         "sandbox_workspace_write.exclude_slash_tmp": True,
         "sandbox_workspace_write.exclude_tmpdir_env_var": True,
