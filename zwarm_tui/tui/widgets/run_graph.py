@@ -114,7 +114,7 @@ class RunGraphView(ScrollView, can_focus=True):
             self.post_message(self.Moved())
         region = self._region(stage)
         if region is not None:
-            self.scroll_to_region(region, animate=False, force=True)
+            self.scroll_to_region(region, animate=False, force=True, immediate=True)
         self.refresh_changed()
 
     def _lay_out(self) -> None:
