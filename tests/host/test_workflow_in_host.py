@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.host.conftest import Stage
+import json
+import subprocess
+import sys
+
+from tests.host.conftest import Stage, until
 
 FILE = """
 from zwarm_tui.workflow import Input
@@ -39,3 +43,62 @@ def test_what_is_wrong_with_it_is_said(stage: Stage) -> None:
     failed = stage.zwarm("workflow", "run", str(file), "--input", "word=quince")
     assert failed.returncode == 1
     assert "on purpose" in failed.stderr
+
+
+ASKS = """
+async def run(ctx):
+    first = await ctx.stage("first", lambda s: s.send("@run echo first >> paid\\n@say one"))
+
+    async def asks(s):
+        return first.result + " " + await s.ask("Which colour?")
+
+    return (await ctx.stage("second", asks)).result
+"""
+
+
+def begin(stage: Stage, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "zwarm_tui", "--project", str(stage.project), "workflow", "run"]
+    return subprocess.Popen(
+        [*command, *arguments, "--json"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def asked(stage: Stage) -> str:
+    def waiting() -> list[str]:
+        reader = stage.reader()
+        try:
+            return [r.id for r in reader.requests()]
+        finally:
+            reader.close()
+
+    return str(until(waiting, "the run asks")[0])
+
+
+def test_a_stage_asks_without_a_terminal_and_waits_also_over_a_kill(stage: Stage) -> None:
+    """The question is a request in the log: said on stderr, answered from any shell; after
+    a kill of the host the run goes on where it was, and asks again."""
+    stage.json("host", "start")
+    file = stage.project / "asks.py"
+    file.write_text(ASKS)
+    first = begin(stage, str(file))
+    asked(stage)
+    [run] = stage.json("workflow", "status")
+    assert run["status"] == "needs_review"
+    assert [s["status"] for s in stage.json("ls") if s["id"] == run["run"]] == ["awaiting_input"]
+    stage.kill()
+    first.communicate(timeout=60)
+    stage.json("host", "start")
+    [cut] = stage.json("workflow", "status")
+    assert (cut["status"], cut["stages"][1]["status"]) == ("error", "interrupted")
+
+    second = begin(stage, str(file), "--resume", run["run"])
+    stage.json("answer", asked(stage), "blue")
+    out, err = second.communicate(timeout=60)
+    assert second.returncode == 0, err
+    assert json.loads(out)["result"] == "one blue"
+    assert "it asks: Which colour? (zwarm-tui answer" in err
+    assert (stage.project / "paid").read_text() == "first\n"
