@@ -143,3 +143,7 @@ async def test_from_a_stage_on_as_a_branch(engine: Engine) -> None:
     assert {s.name: s.reused for s in view.stages.values()} == {"plan": True, "draft": False, "colour": False}
     at = next(b for b in engine.reader.branches() if b.name == "flow-2").checkpoint
     assert engine.timeline.tree.label_for(at) == "T1", "where the plan was done, and nothing after"
+    worktree = next(b for b in engine.reader.branches() if b.name == "flow-2").worktree
+    assert worktree is not None
+    served = engine.sessions.get_session(view.stages["draft"].served[0].session).view
+    assert served.working_dir == worktree, "its agents work on the branch's own files"

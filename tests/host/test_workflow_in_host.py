@@ -102,3 +102,33 @@ def test_a_stage_asks_without_a_terminal_and_waits_also_over_a_kill(stage: Stage
     assert json.loads(out)["result"] == "one blue"
     assert "it asks: Which colour? (zwarm-tui answer" in err
     assert (stage.project / "paid").read_text() == "first\n"
+
+
+HANGS = """
+from pathlib import Path
+
+
+async def run(ctx):
+    first = await ctx.stage("first", lambda s: s.send("@run echo paid >> paid\\n@say quince"))
+    hang = "" if (Path(__file__).parent / "go").exists() else "@hang"
+    return (await ctx.stage("second", lambda s: s.send(f"{hang}\\n@say after {first.result}"))).result
+"""
+
+
+def test_the_next_host_goes_on_with_a_run_that_is_left_to_it(stage: Stage) -> None:
+    stage.json("delegate", "@say hello")
+    (stage.project / "hangs.py").write_text(HANGS)
+    line = [sys.executable, "-m", "zwarm_tui", "--project", str(stage.project), "workflow", "run", "hangs.py"]
+    with subprocess.Popen(
+        line, cwd=stage.project, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as running:
+        until(
+            lambda: any(s["task"].startswith("@hang") and s["status"] == "running" for s in stage.json("ls"))
+        )
+        stage.json("host", "stop", "--running", "leave")
+        running.kill()
+    (stage.project / "go").touch()
+    stage.json("host", "start")
+    until(lambda: stage.json("workflow", "status")[0]["status"] == "completed")
+    assert stage.json("workflow", "status")[0]["result"] == "after quince"
+    assert (stage.project / "paid").read_text().split() == ["paid"]

@@ -13,6 +13,7 @@ from zwarm_tui.core.errors import ZwarmError
 from zwarm_tui.engine import Engine
 from zwarm_tui.host.server import HostServer
 from zwarm_tui.pilot.pilot import PILOT
+from zwarm_tui.sessions.roles import RUN
 
 log = logging.getLogger("zwarm.host")
 
@@ -28,7 +29,9 @@ async def wind_up(engine: Engine, server: HostServer) -> None:
         hurry.cancel()
         server.stopping.set()
     if server.how == "leave":
-        left = [[turn.session, turn.branch] for turn in engine.sessions.running() if turn.hold is None]
+        # What serves a run is begun again by the run.
+        turns_left = [t for t in engine.sessions.running() if t.hold is None and t.origin != "workflow"]
+        left = [[turn.session, turn.branch] for turn in turns_left]
         _file(engine).write_text(json.dumps(left))
 
 
@@ -43,6 +46,9 @@ async def take_up(engine: Engine) -> None:
         try:
             with engine.sessions.on_branch(branch):  # wherever the project is now
                 engine.sessions.allow_beside()
+                if engine.sessions.get_session(session).view.role == RUN:
+                    await engine.runs.resume(session)
+                    continue
                 if session == PILOT:
                     await engine.pilot()
                 await engine.sessions.send_message(session, engine.going_on(session))
