@@ -29,10 +29,8 @@ def run() -> tuple[float, dict[str, str]]:
             terminal.send("g")  # the first stage
             terminal.drain(2)
             for n in range(KEYS):
-                # down one lane after the other, with a step to the side now and then
-                key = (
-                    ("l" if n % 20 == 10 else "h") if n % 10 == 0 and n else "j" if n < KEYS * 2 // 3 else "k"
-                )
+                # down 40 lanes, to the next layer, up, to the next, and down: each key moves
+                key = "l" if n and n % 40 == 0 else "jkj"[n // 40]
                 sent = terminal.send(key)
                 taken.append((terminal.wait_for(CHOSEN, timeout=5) - sent) * 1000)
                 terminal.drain(0.05 + (n % 7) * 0.01)

@@ -238,3 +238,26 @@ async def _gates(app: ZwarmApp, pilot: Pilot[Any], stage: str, output: str) -> N
 
 def _startables(app: ZwarmApp) -> Any:
     return app.screen.query_one("#startables")
+
+
+async def test_the_debate_that_comes_along(project: Path) -> None:
+    """From the picker to the merged answer; afterwards the sessions are all there."""
+    async with app_on(project, settings_of("demo")) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: isinstance(app.screen, StartScreen) and _startables(app).has_focus)
+        _startables(app).move_to([item.name for item in _startables(app).items].index("debate"))
+        await pilot.press("enter")
+        await until(
+            pilot, lambda: bool(app.screen.query(FieldRow)) and field(app, "question").entry.has_focus
+        )
+        field(app, "question").query_one(TextArea).load_text("@say Trees.")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.runs is not None and app.screen is app.runs, 30)
+        await until(pilot, lambda: screen(app).opened is not None and _ended(app), 60)
+        run = screen(app).opened
+        assert run is not None
+        assert [s.name for s in run.view.stages.values()] == ["plan", "bold", "careful", "critique", "merge"]
+        assert run.view.ended == "completed"
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+        await until(pilot, lambda: len(app.main._list.shown) == 7)  # the pilot, the run, five agents

@@ -176,12 +176,17 @@ class ZwarmApp(App[None], inherit_bindings=False):
             self.runs.show_news(news.sessions)
 
     def _second(self) -> None:
-        self.main.show_second()
-        if self.runs is not None:
+        if self.runs is None:
+            self.main.show_second()
+        else:
             self.runs.show_second()
 
     def _shown(self) -> list[Travelling]:
-        return [screen for screen in self.screen_stack if isinstance(screen, Travelling)]
+        stack = self.screen_stack
+        if self.runs in stack:  # what it covers catches up later: it would be painted through it
+            stack = stack[stack.index(self.runs) :]
+            self.main.behind = True
+        return [screen for screen in stack if isinstance(screen, Travelling)]
 
     def show_timeline(self, label: str) -> None:
         """The timeline on its own screen, which is kept from the first time on, at a checkpoint."""

@@ -46,6 +46,8 @@ class MainScreen(Travelling):
 
     def __init__(self, zwarm: ZwarmApp) -> None:
         super().__init__(zwarm)
+        self.behind = False
+        """Something came while another screen covered this one."""
         self._words = ""
         """What the list is filtered by."""
         self._acked: set[tuple[str, float]] = set()
@@ -83,6 +85,12 @@ class MainScreen(Travelling):
         self._pane.open(PILOT)
         self.show_board()
         self.show_timeline()
+
+    def on_screen_resume(self) -> None:
+        """It is seen again: show what came while another screen covered it."""
+        if self.behind:
+            self.behind = False
+            self.show_news(News(timeline=True, moved=True))
 
     # -- showing what the board holds ---------------------------------------------------
 
