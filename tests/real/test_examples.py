@@ -33,7 +33,12 @@ def run(project: Path, config: Path, workflow: str, **inputs: str) -> Any:
     done = subprocess.run(
         [sys.executable, "-m", "zwarm_tui", "workflow", "run", workflow, *arguments, "--json"],
         cwd=project,
-        env={**os.environ, "ZWARM_CONFIG_DIR": str(config), "ZWARM_DATA_DIR": str(config / "data")},
+        env={
+            **os.environ,
+            "ZWARM_HOST": "never",  # no process stays
+            "ZWARM_CONFIG_DIR": str(config),
+            "ZWARM_DATA_DIR": str(config / "data"),
+        },
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
