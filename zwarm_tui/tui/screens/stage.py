@@ -62,6 +62,8 @@ class StageScreen(ModalScreen[None]):
         """Which of the stage's sessions is shown, from the last one back."""
         self._seq = 0
         self._head = Content()
+        self._made = False
+        """Its widgets are there."""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="sheet", classes="-stage"):
@@ -72,6 +74,7 @@ class StageScreen(ModalScreen[None]):
             yield Static("esc  close    tab  next page    enter  unfold", id="hint", markup=False)
 
     def on_mount(self) -> None:
+        self._made = True
         self._view = self.query_one(TranscriptView)
         self.show_second()
         self.action_page(self.page)
@@ -150,7 +153,7 @@ class StageScreen(ModalScreen[None]):
 
     def show_news(self) -> None:
         """Something is new in the log: of this stage's session, perhaps."""
-        if not self.is_mounted or self.page != "transcript" or not self._sessions:
+        if not self._made or self.page != "transcript" or not self._sessions:
             return
         if self._board.reader is None:
             return
@@ -170,7 +173,7 @@ class StageScreen(ModalScreen[None]):
     def show_second(self) -> None:
         """Figures and stopwatch, and what was checked meanwhile."""
         stage = self._run.view.stages.get(self._stage)
-        if stage is None or not self.is_mounted:  # the run began again, and has not come to it yet
+        if stage is None or not self._made:  # the run began again, and has not come to it yet
             return
         head = about_stage(self._run, stage, bool(stage.questions), self._zwarm.clock(), whole=False)
         if head != self._head:
