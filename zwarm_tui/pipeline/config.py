@@ -109,6 +109,7 @@ class SessionConfiguration:
                 )
             resume = session.id
             folder = Path(input.working_dir or session.working_dir).absolute()
+        folder = self._sessions.place(folder)  # gates run where the branch's agents do
         if not folder.is_dir():
             raise UsageError(f"{folder} is no folder: name one that exists")
         timeout = config.timeout if input.timeout is None else input.timeout
