@@ -15,6 +15,11 @@ Json = dict[str, Any]
 class EngineClient(Protocol):
     """Every verb returns when its effect is in the log."""
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing new can be started just now (the log can't be written), as a
+        sentence; "" as soon as it can. Known without asking."""
+
     async def say(self, message: str, *, confirm: bool = False) -> Json:
         """Talk to the pilot (steers its running turn). {session_id, turn}. `confirm`:
         yes, its sessions may run beside running ones of another branch."""

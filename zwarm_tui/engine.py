@@ -411,6 +411,11 @@ class Engine:
         """End the agents' processes where no turn runs; the next turn starts them again."""
         await self.sessions.rest()
 
+    @property
+    def trouble(self) -> str:
+        """Why the log can't be written just now; "" as soon as it can."""
+        return self.store.error or ""
+
     async def aclose(self, *, running: str = "interrupt") -> None:
         """Leave: with "wait" when all turns have ended but those that a budget holds (they go
         on waiting for their person), else interrupting them."""

@@ -132,8 +132,12 @@ class Screen:
     def shows(self, text: str) -> bool:
         return text.encode() in self._written
 
+    def type(self, keys: str) -> None:
+        self._child.send(keys)
+
     def kill(self) -> None:
-        self.process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it was killed already
+            self.process.kill()
         self._reading.join(10)
         self._child.close(force=True)
 
@@ -210,7 +214,7 @@ async def test_a_few_rounds(stage: Stage, seed: int) -> None:
 
 @pytest.mark.codex
 async def test_a_few_rounds_on_codex(stage: Stage, server: ModelServer) -> None:
-    await rounds(stage, 4, 7, ["host", "codex", "client", "screen"], server)
+    await rounds(stage, 4, 8, ["host", "codex", "client", "screen"], server)
 
 
 @pytest.mark.codex

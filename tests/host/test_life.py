@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -39,6 +40,26 @@ def test_it_starts_once_says_so_and_stops(stage: Stage) -> None:
     assert stage.json("host", "stop") == {"stopped": False}
     assert not Path(first["socket"]).exists()
     until(lambda: dead(host))
+
+
+def test_all_who_start_one_at_once_get_the_same(stage: Stage) -> None:
+    argv = [sys.executable, "-m", "zwarm_tui", "--project", str(stage.project)]
+    verbs = [
+        ["host", "start"],
+        ["delegate", QUICK],
+        ["host", "start"],
+        ["say", "@say Yes."],
+        ["host", "start"],
+    ]
+    asked = [
+        subprocess.Popen([*argv, *verb, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for verb in verbs
+    ]
+    told = [process.communicate(timeout=60) for process in asked]
+    assert [process.returncode for process in asked] == [0] * len(asked), told
+    started = [json.loads(out) for (out, _), verb in zip(told, verbs, strict=True) if verb[0] == "host"]
+    assert [(s["running"], s["pid"]) for s in started] == [(True, stage.pid())] * 3
+    assert len([p for p in stage.processes() if "run" in p.cmdline()]) == 1
 
 
 def test_it_is_nobodys_child_and_has_no_terminal(stage: Stage) -> None:

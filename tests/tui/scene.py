@@ -170,6 +170,7 @@ class Recorder:
         self.replies: dict[str, Json] = {}
         self.fails: dict[str, list[ZwarmError]] = {}
         self.closed = False
+        self.trouble = ""
 
     def _do(self, verb: str, *arguments: Any) -> Json:
         self.asked.append((verb, *arguments))

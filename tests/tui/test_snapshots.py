@@ -224,3 +224,21 @@ def test_adopting_a_branch(snap_compare: Compare, project: Path, theme: str) -> 
     app, engine = app_and_engine(project, theme)
     engine.replies["adopt"] = {"files": PREVIEW["files"]["changed"]}
     assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=after("ctrl+t", "up", "A"))
+
+
+@pytest.mark.parametrize("size", ["80x24", "120x36"])
+def test_a_full_disk(snap_compare: Compare, project: Path, size: str) -> None:
+    fill(project)
+    app, engine = app_and_engine(project)
+    why = "database or disk is full"
+    engine.trouble = (
+        f"/home/me/todo/.zwarm/zwarm.db can't be written ({why}): what happens is kept in memory until it can"
+    )
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await after()(pilot)
+        async with asyncio.timeout(10):
+            while not app.main.query_one("#banner").display:
+                await pilot.pause()
+
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=run)

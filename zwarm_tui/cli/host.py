@@ -28,11 +28,9 @@ def host() -> None:
 @verb
 def start(call: Call) -> None:
     """Start it, if it doesn't run."""
-    from zwarm_tui.host.start import start as start_host
-    from zwarm_tui.wire import place
+    from zwarm_tui.host.connect import have_host
 
-    if place.standing(call.project) is None:
-        start_host(call.project, anyway=True)
+    asyncio.run(have_host(call.project))
     _tell(call)
 
 

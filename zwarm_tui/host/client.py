@@ -29,6 +29,8 @@ class HostClient:
         self._closed = False
         self.differences: list[str] = []
         """How this process's environment differs from the host's, in sentences."""
+        self.trouble = ""
+        """See `EngineClient.trouble`; also why a host that was lost could not be had again."""
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         verb = VERBS.get(name)
@@ -59,7 +61,8 @@ class HostClient:
             self._bye = False
             connection = await self._dial(self._notice)
             try:
-                self.differences = await connection.greet()
+                answer = await connection.greet()
+                self.differences, self.trouble = list(answer["differences"]), str(answer["trouble"])
                 if self._listeners:
                     await connection.call("subscribe", {})
                 return connection
@@ -87,8 +90,10 @@ class HostClient:
         if method == "log":
             for listener in list(self._listeners):
                 listener(int(params.get("seq", 0)))
+        elif method == "trouble":
+            self.trouble = str(params.get("text", ""))
         elif method == "bye":
-            self._bye = True
+            self._bye, self.trouble = True, ""
 
     async def _keep(self) -> None:
         """Have a host again when it was lost: what it ran has to be taken care of."""
@@ -100,7 +105,8 @@ class HostClient:
                 return
             try:
                 await self.connection()
-            except (ZwarmError, OSError):
+            except (ZwarmError, OSError) as error:
+                self.trouble = str(error)
                 self._keeper = None
                 return  # the next verb tries again, and says what is wrong
 

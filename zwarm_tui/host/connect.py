@@ -53,7 +53,13 @@ async def connect_host(project: Path, *, start: bool = True) -> EngineClient:
     return cast("EngineClient", client)  # it has the verbs by their signatures
 
 
-async def _dial(project: Path, on_notice: Notice | None, start: bool) -> Connection:
+async def have_host(project: Path) -> None:
+    """Return when the project has a host that takes connections: one that runs, that just
+    starts for somebody else, or that is started now, also after some that died."""
+    await (await _dial(project, None, start=True, anyway=True)).aclose()
+
+
+async def _dial(project: Path, on_notice: Notice | None, start: bool, anyway: bool = False) -> Connection:
     until = time.monotonic() + PATIENCE
     while True:
         card = place.standing(project)
@@ -65,7 +71,7 @@ async def _dial(project: Path, on_notice: Notice | None, start: bool) -> Connect
             if not start:
                 raise ReadOnlyError("no host runs this project's agents, and none is to be started")
             with contextlib.suppress(LockedError):  # another client was faster
-                await asyncio.to_thread(starting.start, project)
+                await asyncio.to_thread(starting.start, project, anyway=anyway)
                 continue
             who = holder(state_dir(project)) or {}
         if who.get("purpose") == "engine" or time.monotonic() > until:

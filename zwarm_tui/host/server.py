@@ -47,6 +47,7 @@ class HostServer:
         self._listener: asyncio.Server | None = None
         self._seq = 0
         self._told = 0
+        self._trouble = ""
         self._timer: asyncio.TimerHandle | None = None
 
     async def listen(self, path: Path) -> None:
@@ -76,8 +77,16 @@ class HostServer:
         self.stopping.set()
 
     def grew(self, seq: int) -> None:
-        """The log has a new end: subscribers hear of it, every `NEWS` seconds at most."""
+        """The log has a new end: subscribers hear of it, every `NEWS` seconds at most. Where
+        it can't be written any more, or can again, all hear of that at once."""
         self._seq = max(seq, self._seq)
+        if self._trouble != self.engine.trouble:
+            self._trouble = self.engine.trouble
+            log.warning("%s", self._trouble or "the log can be written again")
+            notice = {"jsonrpc": "2.0", "method": "trouble", "params": {"text": self._trouble}}
+            for peer in list(self.peers):
+                if peer.greeted:
+                    peer.send(notice)
         if self._timer is None:
             self._told = self._seq
             notice = {"jsonrpc": "2.0", "method": "log", "params": {"seq": self._seq}}
@@ -151,7 +160,12 @@ class HostServer:
         if isinstance(environment, dict):
             peer.differences = differences(self.environment, environment)
         peer.greeted = True
-        return {"version": __version__, "pid": os.getpid(), "differences": peer.differences}
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "differences": peer.differences,
+            "trouble": self.engine.trouble,
+        }
 
     def _status(self) -> Json:
         return {

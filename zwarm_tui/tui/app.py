@@ -81,6 +81,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
         self.verbs = Verbs(self)
         self.travels = Travels(self)
         self._notices = Notices()
+        self._read_only = ""
         self.timeline: TimelineScreen | None = None
         self.runs: RunsScreen | None = None
         """The screen of runs, while it is open."""
@@ -136,7 +137,8 @@ class ZwarmApp(App[None], inherit_bindings=False):
     async def _connect(self) -> None:
         status = await self.link.connect()
         if status is None:
-            self.main.show_banner(f"Read-only: {self.link.problem}")
+            self._read_only = f"Read-only: {self.link.problem}"
+            self.main.show_banner(self._read_only)
             return
         brain = status.get("brain") or ""
         self.board.capabilities = status.get("capabilities", {})
@@ -176,6 +178,8 @@ class ZwarmApp(App[None], inherit_bindings=False):
             self.runs.show_news(news.sessions)
 
     def _second(self) -> None:
+        trouble = f"Nothing new is started: {self.link.trouble}" if self.link.trouble else ""
+        self.main.show_banner(self._read_only or trouble)
         if self.runs is None:
             self.main.show_second()
         else:

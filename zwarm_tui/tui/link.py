@@ -26,6 +26,11 @@ class Link:
     def ready(self) -> bool:
         return self._client is not None
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing new can be started just now, as far as the engine said."""
+        return self._client.trouble if self._client is not None else ""
+
     async def connect(self) -> dict[str, Any] | None:
         """Open the engine; its `status`, or None where that failed (see `problem`)."""
         try:

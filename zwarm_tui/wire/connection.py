@@ -39,12 +39,13 @@ class Connection:
         """Connect, without a greeting. OSError where nobody listens."""
         return cls(*await asyncio.open_unix_connection(socket, limit=rpc.LIMIT), on_notice)
 
-    async def greet(self) -> list[str]:
-        """Say which version this is; what differs between the environments, in sentences.
-        `LockedError` where the host is of another version."""
+    async def greet(self) -> Json:
+        """Say which version this is: {differences: what differs between the environments,
+        in sentences; trouble: see `EngineClient`}. `LockedError` where the host is of
+        another version."""
         hello = {"version": __version__, "environment": fingerprint()}
-        answer = await self.call("hello", hello)
-        return list(answer["differences"])
+        answer: Json = await self.call("hello", hello)
+        return answer
 
     async def call(self, method: str, params: Json) -> Any:
         """Ask, and wait for the answer as long as it takes. Raises what the verb raised

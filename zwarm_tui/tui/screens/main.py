@@ -50,6 +50,7 @@ class MainScreen(Travelling):
         """Something came while another screen covered this one."""
         self._words = ""
         """What the list is filtered by."""
+        self._banner = ""
         self._acked: set[tuple[str, float]] = set()
         self._topbar = TopBar()
         self._list = SessionList(zwarm.clock, id="sessions")
@@ -135,10 +136,13 @@ class MainScreen(Travelling):
         self._pane.show_facts()
 
     def show_banner(self, text: str) -> None:
-        """A sentence that stays: why nothing can be done from here."""
-        banner = self.query_one("#banner", Static)
-        banner.update(Content(text))
-        banner.set_class(bool(text), "-shown")
+        """A sentence that stays until there is another one, or "": why nothing can be done
+        from here."""
+        if text != self._banner:
+            self._banner = text
+            banner = self.query_one("#banner", Static)
+            banner.update(Content(text))
+            banner.set_class(bool(text), "-shown")
 
     def show_hints(self) -> None:
         """The bottom line, for where the focus is."""

@@ -1,0 +1,108 @@
+"""A disk that is full, or a database that may only be read: what the screen says of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from tests.host.conftest import Stage, eventually
+from tests.tui.test_app import draft, said, write
+from zwarm_tui.core.errors import StoreError
+from zwarm_tui.tui.app import ZwarmApp
+from zwarm_tui.wire import place
+
+QUICK = "@say Done.\n@usage 1000 200 50"
+
+
+@contextlib.contextmanager
+def full_disk(pid: int) -> Iterator[None]:
+    """No file of that process can grow."""
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def banner(app: ZwarmApp) -> str:
+    """What the banner says; "" where none is shown."""
+    shown = app.main.query_one("#banner", Static)
+    return str(shown.content) if shown.display else ""
+
+
+async def until(pilot: Pilot[Any], condition: Any, what: str) -> None:
+    """Go on with the app, and with the host, until something holds."""
+    await eventually(condition, what)
+    await pilot.pause()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are Linux's")
+async def test_a_full_disk_is_on_screen_as_long_as_it_is_full(stage: Stage) -> None:
+    async with stage.client() as client:
+        running = (await client.delegate("@ask Go on?\n@say Done."))["session_id"]
+        await eventually(lambda: stage.session(running).status.value == "awaiting_input")
+        reader = stage.reader()
+        seen = reader.records()
+        app = ZwarmApp(stage.project, engine=stage.connect)
+        async with app.run_test(size=(120, 36)) as pilot:
+            await until(pilot, lambda: app.link.ready, "the screen has its engine")
+            assert banner(app) == ""
+            with full_disk(stage.pid()):
+                write(app, ":delegate @say lost?")
+                await until(pilot, lambda: "can't be written" in banner(app), "the banner is up")
+                assert banner(app).startswith("Nothing new is started: ")
+                assert "zwarm.db" in banner(app)
+                app.clear_notifications()
+                write(app, "and you?")
+                await until(pilot, lambda: "can't be written" in said(app), "new work is refused")
+                await until(pilot, lambda: draft(app) == "and you?", "and is a draft again")
+                assert any("can't be written" in p for p in (await client.status())["problems"])
+                # Who comes now is told as well.
+                async with stage.client() as other:
+                    assert "can't be written" in other.trouble
+                    with pytest.raises(StoreError, match="can't be written"):
+                        await other.delegate(QUICK)
+                assert reader.records()[: len(seen)] == seen
+            await until(pilot, lambda: banner(app) == "", "the banner is gone")
+            assert client.trouble == ""
+        assert (await client.answer(running, "yes"))["answer"] == "yes"
+        again = (await client.delegate(QUICK))["session_id"]
+        for session in (running, again):
+            await eventually(lambda session=session: stage.session(session).status.value == "completed")
+        assert reader.records()[: len(seen)] == seen
+        assert reader.unfinished() == []
+        reader.close()
+    assert "can be written again" in place.log_file(stage.project).read_text()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+async def test_a_read_only_database_can_be_looked_at(stage: Stage) -> None:
+    async with stage.client() as client:
+        session = (await client.delegate(QUICK))["session_id"]
+        await eventually(lambda: stage.session(session).status.value == "completed")
+    stage.json("host", "stop")
+    file = stage.project / ".zwarm" / "zwarm.db"
+    file.chmod(0o400)
+    refused = stage.zwarm("delegate", QUICK)
+    assert refused.returncode == 1
+    assert "zwarm.db can't be written" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    app = ZwarmApp(stage.project, engine=stage.connect)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: "zwarm.db can't be written" in banner(app), "the banner is up")
+        assert banner(app).startswith("Read-only: ")
+        assert app.board.sessions[session].cost.usd > 0
+        write(app, "hello")
+        await until(pilot, lambda: draft(app) == "hello", "nothing is begun")
+    file.chmod(0o600)
+    assert [s["status"] for s in stage.json("ls")] == ["completed"]
+    assert stage.json("converse", session, QUICK)["turns"] == 2
