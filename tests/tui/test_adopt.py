@@ -8,7 +8,7 @@ import pytest
 
 from tests.tui.journeys import travel
 from tests.tui.test_app import question, said, stage, until, write
-from zwarm_tui.core.errors import ConfirmationNeededError, UsageError
+from zwarm_tui.core.errors import ConfirmationNeededError, NothingToAdoptError, UsageError
 from zwarm_tui.tui.screens.adopt import AdoptScreen
 from zwarm_tui.tui.screens.dialog import Dialog
 from zwarm_tui.tui.screens.timeline import TimelineScreen
@@ -69,6 +69,16 @@ async def test_what_cant_be_adopted_is_told(project: Path) -> None:
         write(app, ":adopt main")
         await until(pilot, lambda: "main works in your checkout" in said(app))
         assert app.screen is app.main
+
+
+async def test_where_there_is_nothing_to_adopt_no_way_to_do_it_is_offered(project: Path) -> None:
+    async with stage(project) as (app, engine, pilot):
+        nothing = "there is nothing to adopt: the checkout has it all"
+        engine.fails["adopt"] = [NothingToAdoptError(nothing)]
+        write(app, ":adopt csv")
+        await until(pilot, lambda: nothing in said(app))
+        assert app.screen is app.main
+        assert engine.asked == [("adopt", "csv", "apply", True, False)]
 
 
 async def test_turns_that_run_in_the_checkout_want_a_yes(project: Path) -> None:

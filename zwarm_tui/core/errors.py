@@ -6,6 +6,7 @@ where there is one, what to do next; screens and the command line show it as it 
     │   ├── SessionNotFoundError
     │   ├── SessionBusyError
     │   ├── ConfirmationNeededError
+    │   ├── NothingToAdoptError
     │   └── ReadOnlyError
     ├── ConfigError           a settings or theme file: path, line, what is wrong
     ├── StoreError            the database: newer, corrupt, full, not writable
@@ -48,6 +49,10 @@ class SessionBusyError(UsageError):
 
 class ConfirmationNeededError(UsageError):
     """It can be done, and the person has to want it: ask them, then confirm."""
+
+
+class NothingToAdoptError(UsageError):
+    """The checkout has all of that branch already, so no way of adopting it does anything."""
 
 
 class ReadOnlyError(UsageError):

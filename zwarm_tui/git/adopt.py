@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-from zwarm_tui.core.errors import ConflictError, GitError, UsageError
+from zwarm_tui.core.errors import ConflictError, GitError, NothingToAdoptError, UsageError
 from zwarm_tui.git.command import attempt, failure, git, names
 from zwarm_tui.git.diff import changed
 from zwarm_tui.git.index import copy
@@ -57,7 +57,7 @@ async def as_changes(repo: Repo, *, base: str, saved: str, theirs: str, before: 
     async with alone(repo):
         tree = await merge(repo, base=base, ours=saved, theirs=theirs)
         if tree == await tree_of(repo, saved):
-            raise UsageError("there is nothing to adopt: the checkout has it all")
+            raise NothingToAdoptError("there is nothing to adopt: the checkout has it all")
         await before(tree)
         await checkout(repo, tree)
         return tree
@@ -76,7 +76,7 @@ async def as_commit(
             raise UsageError(f"{repo.top} has no commit yet: adopt the branch as changes")
         tree = await merge(repo, base=base, ours=head.id, theirs=theirs)
         if tree == head.tree:
-            raise UsageError("there is nothing to adopt: the checkout has it all")
+            raise NothingToAdoptError("there is nothing to adopt: the checkout has it all")
         commit = await write_commit(repo, tree, head.id, message, as_user=True)
         if dry_run:
             with tempfile.TemporaryDirectory(prefix="zwarm-") as folder:

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import ConfirmationNeededError, ConflictError, GitError, UsageError, ZwarmError
+from zwarm_tui.core.errors import (
+    ConfirmationNeededError,
+    ConflictError,
+    GitError,
+    NothingToAdoptError,
+    UsageError,
+    ZwarmError,
+)
 from zwarm_tui.core.model import BranchView
 from zwarm_tui.git import adopt as onto
 from zwarm_tui.git import snapshot
@@ -153,7 +160,7 @@ class Adoption:
                 return await self._answer(repo, plan, mode, (now.head or now.commit, new), adopted=False)
             new = await onto.merge(repo, base=plan.base, ours=now.commit, theirs=plan.theirs)
             if new == now.tree:
-                raise UsageError("there is nothing to adopt: the checkout has it all")
+                raise NothingToAdoptError("there is nothing to adopt: the checkout has it all")
             return await self._answer(repo, plan, mode, (now.commit, new), adopted=False)
         finally:
             await git(repo.top, "update-ref", "-d", SCRATCH)

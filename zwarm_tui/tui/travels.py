@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zwarm_tui.core.errors import UsageError
+from zwarm_tui.core.errors import NothingToAdoptError, UsageError
 from zwarm_tui.core.model import CheckpointView
 from zwarm_tui.tui.diffs import commits, no_files, patch_between
 from zwarm_tui.tui.render.literal import line_of
@@ -169,6 +169,8 @@ class Travels:
         refused = ""
         try:
             plan = await client.adopt(branch, dry_run=True)
+        except NothingToAdoptError:
+            raise
         except UsageError as error:
             refused = str(error)
             try:  # what does not apply can be a git branch still, if it can be anything

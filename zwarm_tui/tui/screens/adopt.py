@@ -32,16 +32,11 @@ class AdoptScreen(Dialog):
             return
         most = 3 if rows < LOW else _SHOWN
         files = plan.get("files") or []
-        parts: list[str | tuple[str, str]] = []
-        if files:
-            parts.append(
-                (f"{count_of(len(files), 'file')} of your checkout would change\n", "bold $foreground")
-            )
-            parts += [f"  {_named(one)}\n" for one in files[:most]]
-            if len(files) > most:
-                parts.append((f"  and {len(files) - most} more\n", "$zwarm-dim"))
-        else:
-            parts.append("Your checkout has all of it already.\n")
+        would = f"{count_of(len(files), 'file')} of your checkout would change\n"
+        parts: list[str | tuple[str, str]] = [(would, "bold $foreground")]
+        parts += [f"  {_named(one)}\n" for one in files[:most]]
+        if len(files) > most:
+            parts.append((f"  and {len(files) - most} more\n", "$zwarm-dim"))
         parts.append(("\nA safety checkpoint is taken before anything is changed.", "$zwarm-dim"))
         super().__init__(title, Content.assemble(*parts), [_APPLY, _COMMIT, _BRANCH, _NOT])
 
