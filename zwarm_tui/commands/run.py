@@ -22,8 +22,8 @@ from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core import events as e
 from zwarm_tui.executors.process import RUN_MARK, sweep
 from zwarm_tui.sessions import CodexSessionManager
-from zwarm_tui.workflow.context import Point
 from zwarm_tui.workflow.runs import RunView
+from zwarm_tui.workflow.shared import Point
 from zwarm_tui.workflow.stages import Journal
 
 RUNS = "runs"

@@ -6,7 +6,7 @@ that can be run from the shell and the screen, and taken up again where it stopp
 
 from zwarm_tui.workflow.acw import Agents, run_acw
 from zwarm_tui.workflow.calls import StageCall, StageResult
-from zwarm_tui.workflow.context import StageContext, StageHandle, WorkflowContext
+from zwarm_tui.workflow.context import StageContext, WorkflowContext
 from zwarm_tui.workflow.errors import (
     EmptyResponseError,
     InputError,
@@ -26,6 +26,7 @@ from zwarm_tui.workflow.inputs import Input
 from zwarm_tui.workflow.patterns import ReviewOutcome, retry_with_backoff, review_loop
 from zwarm_tui.workflow.runs import RunGraph, RunView, StageView, find_run, read_runs
 from zwarm_tui.workflow.session import Session
+from zwarm_tui.workflow.shared import StageHandle
 from zwarm_tui.workflow.work import Work
 
 __all__ = [

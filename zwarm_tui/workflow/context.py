@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
 from zwarm_tui.core.errors import ProviderMismatchError
 from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.pipeline import AgentReviewer, HumanReviewer, Reviewer, ReviewRequest, ReviewResult
-from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.sessions.turn import first_line
 from zwarm_tui.workflow import fingerprint
 from zwarm_tui.workflow.artifacts import check_name
@@ -25,71 +22,14 @@ from zwarm_tui.workflow.errors import (
     UnattendedError,
 )
 from zwarm_tui.workflow.placeholders import check_prompt
-from zwarm_tui.workflow.runs import Served, StageView
-from zwarm_tui.workflow.stages import Journal, Outcome, Stage, StageRunner, as_json
-from zwarm_tui.workflow.transcripts import Transcript, Transcripts
+from zwarm_tui.workflow.runs import Served
+from zwarm_tui.workflow.shared import Backend, RunState, StageHandle, chosen
+from zwarm_tui.workflow.stages import Outcome, Stage, as_json
+from zwarm_tui.workflow.transcripts import Transcript
 from zwarm_tui.workflow.turns import Agent, spoken, take_turn
 from zwarm_tui.workflow.work import Work, see_through, verdict
 
 T = TypeVar("T")
-Backend = tuple[str, str] | str
-"""(provider, model), or "provider:model"; without a model it is the provider's own."""
-Human = Callable[[str], Awaitable[str]]
-"""How a question reaches the person."""
-Point = Callable[[str], Awaitable[None]]
-"""Called with the name of each stage that has completed, before anything follows it; and
-with that and what came of it, when a stage's work was checked."""
-
-
-class StageHandle(Generic[T]):
-    """A stage: its name, its id, and once it has completed its result."""
-
-    def __init__(self, name: str, id: str) -> None:
-        self.name, self.id = name, id
-        self._done = False
-        self._result: Any = None
-        self._digest = ""
-
-    @property
-    def result(self) -> T:
-        """What the stage's function returned; `StageNotCompletedError` before it did."""
-        if not self._done:
-            raise StageNotCompletedError(
-                f"stage '{self.name}' has not completed: await it before its result is used"
-            )
-        return cast("T", self._result)
-
-    @property
-    def fingerprint(self) -> str:
-        """What later stages that use this one depend on."""
-        return f"{self.name}={self._digest}"
-
-    def complete(self, result: Any, digest: str) -> None:
-        self._done, self._result, self._digest = True, result, digest
-
-
-@dataclass(slots=True)
-class RunState:
-    """What all contexts of one run share."""
-
-    journal: Journal
-    sessions: CodexSessionManager
-    inputs: dict[str, str]
-    project: Path
-    transcripts: Transcripts
-    finished: Mapping[str, StageView]
-    """What earlier attempts at this run completed, by stage."""
-    cut_off: Mapping[str, StageView]
-    """The stages that the last attempt was in the middle of."""
-    human: Human | None
-    attended: bool
-    """Somebody sees to what agents ask."""
-    runner: StageRunner
-    handles: dict[str, StageHandle[Any]]
-    begun: dict[str, Coroutine[Any, Any, Any]]
-    said: list[str]
-    """Texts of agents and people, which prompts may quote."""
-    point: Point | None = None
 
 
 class Context:
@@ -124,7 +64,7 @@ class Context:
             raise StageNameError(f'Duplicate session name: "{name}"')
         if retry < 0:
             raise ValueError(f"retry is how many more attempts there are, at least 0, not {retry}")
-        provider, model = _backend(backend, run.sessions)
+        provider, model = chosen(backend, run.sessions)
         handle: StageHandle[T] = StageHandle(name, f"{run.journal.run}/{name}")
         run.handles[name] = handle
         agent = Agent(
@@ -267,7 +207,7 @@ class StageContext(Context):
             return HumanReviewer(judge)
         agent = self._agent
         provider, model = (
-            (agent.provider, agent.model) if review is True else _backend(review, self._run.sessions)
+            (agent.provider, agent.model) if review is True else chosen(review, self._run.sessions)
         )
         return AgentReviewer(
             sessions=self._run.sessions,
@@ -398,15 +338,6 @@ def _flag(run: RunState, stage: str, why: str) -> None:
     for last in run.journal.view.stages[stage].served[-1:]:
         event = e.AttentionRaised(Reason.FAILED.value, first_line(why))
         run.sessions.store.append(e.Record(event, last.session, run.journal.branch, last.turn))
-
-
-def _backend(given: Backend | None, sessions: CodexSessionManager) -> tuple[str, str | None]:
-    if given is None:
-        return sessions.default_executor, sessions.default_model
-    provider, _, model = given.partition(":") if isinstance(given, str) else (given[0], "", given[1])
-    if provider not in sessions.providers:
-        raise ValueError(f"Unsupported provider '{provider}'. Available: {', '.join(sessions.providers)}")
-    return provider, model or None
 
 
 def _texts(value: Any) -> list[str]:

@@ -15,11 +15,12 @@ from zwarm_tui.core.errors import UsageError
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.reader import Reader
 from zwarm_tui.workflow import graph
-from zwarm_tui.workflow.context import Human, Point, RunState, WorkflowContext
+from zwarm_tui.workflow.context import WorkflowContext
 from zwarm_tui.workflow.errors import PipelineError, UnawaitedStageError
 from zwarm_tui.workflow.files import Workflow
 from zwarm_tui.workflow.inputs import resolve
 from zwarm_tui.workflow.runs import RunView, StageView, find_run
+from zwarm_tui.workflow.shared import Human, Point, RunState
 from zwarm_tui.workflow.stages import Journal, StageRunner, as_json
 from zwarm_tui.workflow.transcripts import Transcripts
 
