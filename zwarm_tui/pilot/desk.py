@@ -12,8 +12,7 @@ from zwarm_tui.core.attention import Reason
 from zwarm_tui.core.errors import UsageError
 from zwarm_tui.pilot.pilot import PILOT, ScreenHuman
 from zwarm_tui.sessions import CodexSessionManager
-from zwarm_tui.sessions.runner import withdrawn
-from zwarm_tui.sessions.turn import first_line
+from zwarm_tui.sessions.turn import first_line, withdrawn
 from zwarm_tui.store.reader import Reader
 
 OUTSIDE = "outside-"

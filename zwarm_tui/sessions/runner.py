@@ -1,10 +1,9 @@
-"""Runs turns: the queue, the thread that serves each, its end, and its silence."""
+"""Runs turns: the queue, the thread that serves each, and its end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextvars import ContextVar
@@ -13,14 +12,15 @@ from typing import Any
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
-from zwarm_tui.core.budgets import Budget
 from zwarm_tui.core.errors import ExecutorError, StoreError, UsageError, ZwarmError
 from zwarm_tui.core.model import SessionView, TurnView
 from zwarm_tui.executors.base import ThreadSpec
 from zwarm_tui.sessions.binding import Binder, Bound, moved
-from zwarm_tui.sessions.budget import Budgets, Hold
+from zwarm_tui.sessions.budget import Budgets
+from zwarm_tui.sessions.holds import Holds
 from zwarm_tui.sessions.roles import EXECUTOR, RUN, RUNS, Role
-from zwarm_tui.sessions.turn import ThreadSink, Turn, first_line
+from zwarm_tui.sessions.silence import IdleWatch
+from zwarm_tui.sessions.turn import ThreadSink, Turn, withdrawn
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
 
@@ -50,7 +50,6 @@ class TurnRunner:
         events: Callable[[e.Record], None] | None,
     ) -> None:
         self.store, self.reader = store, reader
-        self.idle_timeout, self.budgets = idle_timeout, budgets
         self.roles: dict[str, Role] = {"executor": EXECUTOR, RUN: RUNS}
         self.turns: dict[tuple[str, int], Turn] = {}
         self.live: set[str] = set()
@@ -65,9 +64,10 @@ class TurnRunner:
         self._ending: set[asyncio.Task[None]] = set()
         """Turns that are over and have yet to leave their checkpoint."""
         self._wake = asyncio.Condition()
-        self._watch: asyncio.Task[None] | None = None
         self._branch: ContextVar[int | None] = ContextVar("branch", default=None)
         self.current_branch = reader.position().branch
+        self._holds = Holds(store, budgets, tell=self.tell)
+        self._idle = IdleWatch(self.turns, idle_timeout, tell=self.tell, stop=self.stop)
 
     # -- the branch -----------------------------------------------------------------
 
@@ -119,8 +119,7 @@ class TurnRunner:
             raise
         turn.task = asyncio.create_task(self._run(turn), name=f"turn {turn.session}/{turn.number}")
         await asyncio.sleep(0)  # let it begin: a task cancelled before that would never end its turn
-        if self._watch is None and self.idle_timeout > 0:
-            self._watch = asyncio.create_task(self._watch_silence(), name="idle watch")
+        self._idle.begin()
 
     async def _run(self, turn: Turn) -> None:
         try:
@@ -141,62 +140,21 @@ class TurnRunner:
     async def _begin(self, turn: Turn) -> e.TurnEnded:
         """Serve it as soon as there is a place for it, and money."""
         while True:
-            if turn.hold is not None and (refused := await self._leave(turn, turn.hold)) is not None:
+            if turn.hold is not None and (refused := await self._holds.end(turn, turn.hold)) is not None:
                 return refused
             view = self.view(turn.session, turn.branch)
             role = self.roles[view.role]
             turn.watched = role.watched
             async with self._slot(role):
-                if not (reached := await self._beyond(turn) if role.spends else []):
+                if not (reached := await self._holds.beyond(turn) if role.spends else []):
                     turn.running = True
                     return await self._serve(turn, view, role)
-            await self._hold(turn, reached)  # outside: what waits for its person takes no place
-
-    async def _beyond(self, turn: Turn) -> list[Budget]:
-        """The budgets that keep it from beginning now. Warns of those that come near."""
-        if not self.budgets.any:
-            return []
-        await self.store.commit()  # what was spent up to now counts
-        for about, text in self.budgets.warnings(turn.session, turn.branch):
-            self.record(turn.session, turn.number, e.Notice("warning", text, about), branch=turn.branch)
-        return self.budgets.reached(turn.session, turn.branch, turn.leave)
-
-    async def _hold(self, turn: Turn, reached: list[Budget]) -> None:
-        why = "; ".join(map(str, reached))
-        asked = e.ApprovalRequested(
-            request=f"budget-{secrets.token_hex(4)}",
-            what="budget",
-            text=why,
-            reason=f"the next turn: {first_line(turn.text)}",
-            choices=("accept", "accept_session", "decline"),
-        )
-        self._held(turn, asked, reached)
-        flag = e.AttentionRaised(Reason.BUDGET.value, why)
-        self.record(turn.session, turn.number, asked, flag, branch=turn.branch)
-        await self.store.commit()
-        await self.wake()
-
-    def _held(self, turn: Turn, asked: e.ApprovalRequested, reached: list[Budget]) -> None:
-        turn.requests[asked.request] = asked
-        turn.hold = Hold(asked.request, reached, asyncio.get_running_loop().create_future())
-
-    async def _leave(self, turn: Turn, hold: Hold) -> e.TurnEnded | None:
-        """Wait for the person: None where it may begin, else its end."""
-        decision, words = await hold.decision
-        turn.hold = None
-        if decision == "accept_session":
-            self.budgets.set_aside(hold.budgets)
-        elif decision == "accept":
-            turn.leave.update(b.key for b in hold.budgets)
-        else:
-            error = f"not begun, for its budget{f': {words}' if words else ' (denied)'}"
-            return e.TurnEnded(status="interrupted", error=error)
-        return None
+            await self._holds.begin(turn, reached)  # outside: what waits for its person takes no place
 
     def take_up(self, turn: Turn, asked: e.ApprovalRequested) -> None:
         """Go on holding a turn that another engine held."""
         self.turns[turn.key] = turn
-        self._held(turn, asked, self.budgets.reached(turn.session, turn.branch, ()))
+        self._holds.take_up(turn, asked)
         turn.task = asyncio.create_task(self._run(turn), name=f"turn {turn.session}/{turn.number}")
 
     @contextlib.asynccontextmanager
@@ -366,7 +324,13 @@ class TurnRunner:
         assert turn.thread is not None
         self._sinks[turn.thread].emit(event)
 
-    # -- waiting and silence ----------------------------------------------------------
+    # -- those who wait ---------------------------------------------------------------
+
+    async def tell(self, turn: Turn, *events: e.Event) -> None:
+        """Record events of a turn that its person should see, and wake who waits for such."""
+        self.record(turn.session, turn.number, *events, branch=turn.branch)
+        await self.store.commit()
+        await self.wake()
 
     async def wake(self) -> None:
         """Tell those who wait for attention to look again."""
@@ -390,36 +354,10 @@ class TurnRunner:
         except TimeoutError:
             return []
 
-    async def _watch_silence(self) -> None:
-        tick = min(1.0, self.idle_timeout / 4)
-        stopping: set[asyncio.Task[None]] = set()
-        while True:
-            await asyncio.sleep(tick)
-            now = time.monotonic()
-            listened_to = [t for t in self.turns.values() if t.thread and t.watched and not t.stop]
-            for turn in (t for t in listened_to if not t.waiting):
-                silent = now - turn.heard
-                if silent >= self.idle_timeout / 2 and not turn.flagged:
-                    turn.flagged = True
-                    note = e.AttentionRaised(Reason.SILENT.value, f"no sign of life for {silent:.0f} s")
-                    self.record(turn.session, turn.number, note, branch=turn.branch)
-                    await self.store.commit()
-                    await self.wake()
-                if silent >= self.idle_timeout and not turn.patient and turn.executor.capabilities.protocol:
-                    why = (
-                        f"no event for {silent:.0f} s: interrupted by idle_timeout = {self.idle_timeout:g} "
-                        "(config.toml); say something to go on"
-                    )
-                    task = asyncio.create_task(self.stop(turn, "interrupted", why))
-                    stopping.add(task)
-                    task.add_done_callback(stopping.discard)
-
     async def close(self) -> None:
         """Interrupt all turns; they can be resumed."""
         self.closing = True
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.wait({self._watch})
+        await self._idle.end()
         why = "zwarm_tui was quit while this turn ran"
         turns = list(self.turns.values())
         held = [t.task for t in turns if t.outlives and t.task is not None]
@@ -430,12 +368,3 @@ class TurnRunner:
             await asyncio.wait(held)
         if self._ending:
             await asyncio.wait(set(self._ending))
-
-
-def withdrawn(request: str, event: e.Event) -> e.Event:
-    """The end of a request whose turn ended first."""
-    if isinstance(event, e.ApprovalRequested):
-        return e.ApprovalResolved(
-            request=request, decision="withdrawn", by="engine", what=event.what, text=event.text
-        )
-    return e.QuestionAnswered(request, getattr(event, "text", ""), None, "engine")

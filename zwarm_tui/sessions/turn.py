@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
@@ -78,6 +78,12 @@ class Turn:
             self.requests.pop(event.request, None)
 
 
+class Tell(Protocol):
+    """Records events of a turn that its person should see."""
+
+    async def __call__(self, turn: Turn, *events: e.Event) -> None: ...
+
+
 class ThreadSink:
     """Takes one thread's events, in its turns and between them, to the log."""
 
@@ -115,3 +121,12 @@ def first_line(text: str, width: int = 120) -> str:
     """The first line of a text that says anything, cut to `width` characters."""
     line = next((s for s in (part.strip() for part in text.splitlines()) if s), "")
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def withdrawn(request: str, event: e.Event) -> e.Event:
+    """The end of a request whose turn ended first."""
+    if isinstance(event, e.ApprovalRequested):
+        return e.ApprovalResolved(
+            request=request, decision="withdrawn", by="engine", what=event.what, text=event.text
+        )
+    return e.QuestionAnswered(request, getattr(event, "text", ""), None, "engine")
