@@ -17,7 +17,7 @@ KEYS = {
     "DEPLOY_TOKEN": "tok-b00d1e-77c2",
     "PGPASSWORD": "hunter-2-sesame",
 }
-WORK = "@run echo working\n@usage 1000 100 50\n@say Done."
+WORK = "@run env | sort\n@usage 1000 100 50\n@say Done."
 
 
 def nowhere(stage: Stage) -> None:
@@ -39,7 +39,7 @@ def work(stage: Stage) -> None:
     stage.json("converse", session, WORK, **{**KEYS, "OTHER_API_KEY": "another"})
     stage.json("say", "@say Yes.", **KEYS)
     assert {s["status"] for s in stage.json("wait", **KEYS)} == {"completed"}
-    stage.json("export", "--all", **KEYS)
+    assert "OPENAI_API_KEY=[OPENAI_API_KEY]" in stage.zwarm("export", session).stdout
     nowhere(stage)
     stage.kill()
     stage.json("host", "start", **KEYS)

@@ -123,9 +123,7 @@ def test_the_next_host_goes_on_with_a_run_that_is_left_to_it(stage: Stage) -> No
         line, cwd=stage.project, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as running:
         until(
-            lambda: any(
-                s["task"].startswith("@hang") and s["status"] == "running" for s in stage.json("ls")
-            ),
+            lambda: any(s["task"].startswith("@hang") and s["status"] == "running" for s in stage.json("ls")),
             "its second stage runs",
         )
         stage.json("host", "stop", "--running", "leave")

@@ -18,6 +18,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from zwarm_tui.core.secrets import Veil
 from zwarm_tui.executors.script import Called, Item, Said
 
 Turn = dict[str, Any]
@@ -30,11 +31,11 @@ def read(file: Path) -> list[Turn]:
 
 
 def write(file: Path, turns: list[Turn]) -> None:
-    """Replace the file."""
+    """Replace the file. It holds no keys of the environment, whatever commands printed."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = file.with_name(f"{file.name}.{os.getpid()}")
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        json.dump(turns, out)
+        out.write(Veil(os.environ).over(json.dumps(turns)))
     os.replace(beside, file)
 
 

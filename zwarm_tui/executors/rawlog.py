@@ -7,12 +7,15 @@ import os
 import re
 from pathlib import Path
 
+from zwarm_tui.core.secrets import Veil
+
 SERVER = "server"
 PIECE = 32 * 1024
 
 
 class RawLog:
-    """One private file a thread: `<folder>/raw/<thread>.jsonl`, as the agent printed it.
+    """One private file a thread: `<folder>/raw/<thread>.jsonl`, as the agent printed it,
+    but for keys of the environment.
 
     Written in pieces of about `PIECE` bytes, since a write a line would take a tenth of
     the event loop's time when fifty agents stream; `flush` writes the rest.
@@ -23,13 +26,14 @@ class RawLog:
         self._open: dict[str, int] = {}
         self._pending: dict[str, bytearray] = {}
         self._broken = False
+        self._veil = Veil(os.environ)
 
     def write(self, thread: str, line: str) -> None:
         """Append a line. A full disk costs this copy, not the turn."""
         if self._broken:
             return
         pending = self._pending.setdefault(thread, bytearray())
-        pending += line.encode("utf-8", "surrogatepass") + b"\n"
+        pending += self._veil.over(line).encode("utf-8", "surrogatepass") + b"\n"
         if len(pending) >= PIECE:
             self.flush(thread)
 

@@ -22,6 +22,7 @@ from typing import Any
 from zwarm_tui.core import events as e
 from zwarm_tui.core.costs import Priced, price_usage
 from zwarm_tui.core.errors import StoreError
+from zwarm_tui.core.secrets import Veil
 from zwarm_tui.store import schema
 from zwarm_tui.store.fold import Fold, Price
 
@@ -41,6 +42,7 @@ class Store:
         """Why nothing can be written just now; None again as soon as it can."""
         self._db = connection
         self._fold = Fold(connection, price or price_usage)
+        self._veil = Veil(os.environ)
         self._queue: deque[e.Record] = deque()
         self._waiters: list[Callable[[int, str | None], None]] = []
         self._subscribers: list[Callable[[int], None]] = []
@@ -206,7 +208,7 @@ class Store:
                 if last != self._seq:
                     self._fold.forget()
                 records = _numbered(batch, last)
-                db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(records))
+                db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(records, self._veil))
                 self._fold.apply(records)
                 db.execute("COMMIT")
             except BaseException:
@@ -219,9 +221,10 @@ class Store:
         return None
 
 
-def _rows(records: list[e.Record]) -> list[tuple[int, float, str, int, int, str, str]]:
-    """Rows of `events`. A record whose values are not JSON takes its place as Unknown,
-    in `records` too: one wrong value must not stop all the others."""
+def _rows(records: list[e.Record], veil: Veil) -> list[tuple[int, float, str, int, int, str, str]]:
+    """Rows of `events`, without keys of the environment, which go from `records` too. A
+    record whose values are not JSON takes its place as Unknown, there as well: one wrong
+    value must not stop all the others."""
     rows = []
     for i, r in enumerate(records):
         try:
@@ -229,6 +232,11 @@ def _rows(records: list[e.Record]) -> list[tuple[int, float, str, int, int, str,
         except (TypeError, ValueError, RecursionError) as error:
             r = records[i] = replace(r, event=e.Unknown(r.event.kind, f"could not be recorded: {error}"))
             data = e.dump(r.event)
+        if (veiled := veil.over(data)) is not data:
+            event = e.load(r.event.kind, veiled)
+            if not isinstance(event, e.Unknown):  # else a key is spelled like a part of JSON
+                r, data = replace(r, event=event), veiled
+                records[i] = r
         rows.append((r.seq, r.time, r.session, r.branch, r.turn, r.event.kind, data))
     return rows
 

@@ -1,0 +1,37 @@
+"""Keys that agents have from the environment, and that nothing kept may hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+_NAMES = re.compile(r"(API_?KEY|SECRET_KEY|ACCESS_KEY|TOKEN|SECRET|PASSWORD)$")
+_SHORTEST = 12
+"""Characters. What is shorter may be a word that texts are full of."""
+_NUMBER = re.compile(r"[\d.eE+-]+")
+
+
+class Veil:
+    """Puts `[NAME]` where a text in JSON holds the value of a variable of the environment
+    that is named like a key (`*_API_KEY`, `*_TOKEN`, `*_SECRET`, `*PASSWORD` …)."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        values = {
+            value: name
+            for name, value in environ.items()
+            if _NAMES.search(name) and len(value) >= _SHORTEST and not _NUMBER.fullmatch(value)
+        }
+        # The longest first: one may be the beginning of another. As JSON writes them.
+        self._hidden = [
+            (json.dumps(value, ensure_ascii=ascii)[1:-1], f"[{values[value]}]")
+            for value in sorted(values, key=len, reverse=True)
+            for ascii in (True, False)
+        ]
+
+    def over(self, text: str) -> str:
+        """The text without them; the very same object where it holds none."""
+        for value, name in self._hidden:
+            if value in text:
+                text = text.replace(value, name)
+        return text
