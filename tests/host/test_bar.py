@@ -17,7 +17,7 @@ import pexpect
 import psutil
 import pytest
 
-from tests.host.conftest import Stage, dead, eventually
+from tests.host.conftest import PATIENCE, Stage, dead, eventually
 from tests.host.test_faults import Screen, Watch, unfinished
 from tests.host.test_recovery import app_servers, delivered, server, spent, streams
 from zwarm_tui.demo.model_server import ModelServer
@@ -121,8 +121,12 @@ async def test_host_codex_and_screen_are_killed_at_once(stage: Stage, server: Mo
         await eventually(partial(app.shows, "interrupted"), "a new screen says so")
         app.type("\x0e")  # ctrl+n: the session that needs its person
         await eventually(partial(app.shows, "Mow the lawn"), "its transcript is there")
-        app.type("\x1bOR")  # f3: the transcript
-        app.type("r")
-        await eventually(lambda: stage.session(running).turns == 3, "one key goes on with it")
+        until = asyncio.get_running_loop().time() + PATIENCE
+        while stage.session(running).turns < 3:  # one key goes on with it
+            assert asyncio.get_running_loop().time() < until
+            app.type("\x1bOR")  # f3: the transcript
+            await asyncio.sleep(0.2)  # a slow screen has not moved there yet: it is typed again
+            app.type("r")
+            await asyncio.sleep(0.5)
         await eventually(lambda: stage.session(running).status.value == "running")
     await zwarm(stage, "interrupt", running)
