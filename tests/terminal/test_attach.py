@@ -21,6 +21,15 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 LINES = Path(__file__).parents[1] / "executors" / "terminal" / "programs" / "lines.py"
 
 
+COMMAND = """
+name: job
+description: It has a screen of its own.
+steps:
+  - {action: start-session, args: {command: "echo of the run; exec cat"}}
+  - {name: waits, action: "until test -e go; do sleep 0.05; done"}
+"""
+
+
 @pytest.fixture
 def mine(project: Path, tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "config" / "config.toml").write_text(
@@ -50,3 +59,24 @@ def test_the_app_steps_aside_for_an_agents_terminal_and_comes_back(mine: Path, s
     app.drain(0.5)  # keys that come at once with others tmux takes for a paste
     app.send("\x02d")
     app.wait_for("it works here", "T1")
+
+
+def test_the_app_steps_aside_for_the_terminal_of_a_run(mine: Path, start: Start) -> None:
+    folder = mine / ".zwarm" / "commands"
+    folder.mkdir(parents=True)
+    (folder / "job.yaml").write_text(COMMAND)
+    app = start()
+    app.wait_for("What shall be done?")
+    app.send(":run job" + ENTER)
+    app.wait_for("ctrl+s  start")  # in its form
+    app.send("\x13")
+    app.wait_for("waits", "terminal")  # in the bottom line
+    app.send("t")
+    app.wait_for("of the run", "cat")  # tmux names the program in its last line
+    app.send("typed by hand" + ENTER)
+    app.wait_for("typed by hand")
+    app.drain(0.5)  # keys that come at once with others tmux takes for a paste
+    app.send("\x02d")
+    app.wait_for("waits", "start-session")
+    (mine / "go").touch()
+    app.wait_for("2 of 2 stages done")

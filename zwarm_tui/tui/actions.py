@@ -35,6 +35,7 @@ NEEDS = {
     "run-stopped": "Only a run that failed or was stopped can be gone on with.",
     "run-asks": "Nothing of this run waits for your decision.",
     "stage": "No stage is chosen.",
+    "run-terminal": "Neither this stage nor its run works in a terminal.",
     "stage-over": "One stage is run again when its run has ended.",
 }
 """What an action may need -> what is said where that is missing."""
@@ -519,6 +520,17 @@ ACTIONS: tuple[Action, ...] = (
         hint="session",
         seen=GRAPH,
         needs="stage",
+    ),
+    Action(
+        id="run-terminal",
+        title="Go to the run's terminal",
+        help="Step aside for the terminal of the chosen stage, else of its run; ctrl+b d comes back.",
+        run="attach",
+        keys="t",
+        where="runs",
+        hint="terminal",
+        seen=RUNS,
+        needs="run-terminal",
     ),
     Action(
         id="graph-view",

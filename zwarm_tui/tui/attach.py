@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from zwarm_tui.tui.app import ZwarmApp
 
 
-async def attach(app: ZwarmApp, name: str) -> None:
+async def attach(app: ZwarmApp, name: str, *, gone: str) -> None:
     """Show the tmux session of that name until the person leaves it. Where this screen
-    can't step aside, say the command that shows it elsewhere."""
+    can't step aside, say the command that shows it elsewhere; where there is no such
+    session, `UsageError` says what `gone` says."""
     session = await TmuxServer(tmux_socket(app.project)).get(name)
     if session is None:
-        raise UsageError("Its program has ended, and its terminal with it: write to it to begin anew.")
+        raise UsageError(gone)
     argv = session.attach_argv()
     try:
         # What changes meanwhile is not drawn over the other's screen.

@@ -101,7 +101,8 @@ class Verbs:
 
         view = self._app.board.session(session)
         if view is not None and view.thread is not None:
-            await attach(self._app, view.thread)
+            gone = "Its program has ended, and its terminal with it: write to it to begin anew."
+            await attach(self._app, view.thread, gone=gone)
 
     async def fork(self, session: str) -> None:
         made = await (await self._app.link.client()).fork(session)

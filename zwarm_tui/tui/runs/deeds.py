@@ -46,6 +46,12 @@ class RunDeeds:
         begun = await (await self._app.link.client()).resume_run(run.view.id)
         await self._app.show_runs(begun["run_id"])
 
+    async def attach(self, name: str) -> None:
+        """Step aside for the tmux session of that name."""
+        from zwarm_tui.tui.attach import attach  # seldom wanted
+
+        await attach(self._app, name, gone=f"The tmux session {line_of(name)} is not there any more.")
+
     async def retry(self, run: Run, stage: str) -> None:
         """Run one stage again; those before it stand."""
         begun = await (await self._app.link.client()).retry_stage(run.view.id, stage)

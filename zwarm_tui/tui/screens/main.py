@@ -17,6 +17,7 @@ from zwarm_tui.tui.board import PILOT, RUN, News
 from zwarm_tui.tui.completion import completions
 from zwarm_tui.tui.obey import obey
 from zwarm_tui.tui.screens.travelling import Travelling
+from zwarm_tui.tui.terminals import of_session
 from zwarm_tui.tui.widgets.composer import Composer
 from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.session_list import SessionList, title_of
@@ -163,9 +164,7 @@ class MainScreen(Travelling):
             and session.status in (SessionStatus.INTERRUPTED, SessionStatus.FAILED),
             "executor": opened != PILOT,
             "forks": board.can(opened, "fork"),
-            "terminal": session is not None
-            and session.thread is not None
-            and session.executor in self._zwarm.settings.agents,
+            "terminal": of_session(session, self._zwarm.settings.agents) is not None,
             "found": self._pane.searching,
             "sought": self._timeline.searching,
         }

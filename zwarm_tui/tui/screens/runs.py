@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from zwarm_tui.core.model import RequestView
+from zwarm_tui.tui import terminals
 from zwarm_tui.tui.actions import NEEDS, bindings, hints
 from zwarm_tui.tui.render.literal import line_of
 from zwarm_tui.tui.runs import words
@@ -222,6 +223,7 @@ class RunsScreen(Screen[None]):
             "stage": stage is not None,
             "stage-over": stage is not None and stage.status != "running" and over,
             "stage-failed": stage is not None and stage.status in ("failed", "interrupted"),
+            "run-terminal": self._terminal() is not None,
             "run-asks": bool(self._requests(run)),
         }
         return {name for name, holds in facts.items() if holds}
@@ -318,6 +320,20 @@ class RunsScreen(Screen[None]):
             return
         self.dismiss()
         self._zwarm.main.open_session(session)
+
+    def _terminal(self) -> str | None:
+        """Of the chosen stage, else of the run: the name of the tmux session."""
+        if self.opened is None:
+            return None
+        stage = self.graph.stage
+        agent = self._board.session(stage.served[-1].session) if stage is not None and stage.served else None
+        thread = terminals.of_session(agent, self._zwarm.settings.agents)
+        return terminals.of_stage(self.opened, stage, thread)
+
+    def action_attach(self) -> None:
+        name = self._terminal()
+        if not self._lacks("run-terminal") and name is not None:
+            self._zwarm.verbs.do(self._deeds.attach(name))
 
     def action_change_view(self) -> None:
         self.graph.wanted = "layers" if self.graph.mode == "rails" else "rails"
