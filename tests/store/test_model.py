@@ -239,7 +239,7 @@ class Travels(RuleBasedStateMachine):
     def remark(self, data: st.DataObject, name: str, note: str) -> None:
         at = data.draw(st.sampled_from(sorted(self.saved)))
         self.put(Record(e.CheckpointNamed(at, name)), Record(e.CheckpointNoted(at, note)))
-        self.remarks[at] = (name, note)
+        self.remarks[at] = (schema.sql_text(name), schema.sql_text(note))
 
     @rule()
     def replay(self) -> None:

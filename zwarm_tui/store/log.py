@@ -24,7 +24,9 @@ from zwarm_tui.core.costs import Priced, price_usage
 from zwarm_tui.core.errors import StoreError
 from zwarm_tui.core.secrets import Veil
 from zwarm_tui.store import schema
-from zwarm_tui.store.fold import Fold, Price
+from zwarm_tui.store.fold.batch import Fold
+from zwarm_tui.store.fold.ledger import Price
+from zwarm_tui.store.queries import read_records
 
 INTERVAL = 0.05
 """Seconds between commits while records keep coming."""
@@ -285,11 +287,11 @@ def rebuild(path: Path, *, price: Price | None = None) -> None:
         schema.empty(db)
         fold, seq = Fold(db, price or price_usage, paid), 0
         while True:
-            rows = db.execute("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT 5000", (seq,)).fetchall()
-            if not rows:
+            records = read_records(db, "events e WHERE e.seq > ? ORDER BY e.seq LIMIT 5000", (seq,))
+            if not records:
                 break
-            fold.apply([e.Record(e.load(k, d), s, b, t, time, q) for q, time, s, b, t, k, d in rows])
-            seq = rows[-1][0]
+            fold.apply(records)
+            seq = records[-1].seq
         db.execute("COMMIT")
     finally:
         db.close()
@@ -306,7 +308,7 @@ def _open(path: Path) -> sqlite3.Connection:
     connection = schema.connect(path, write=True)
     try:
         schema.check_version(connection, path)
-        if not schema.complete(connection):
+        if schema.version(connection) == 0:
             schema.prepare(connection)
         _last(connection)  # a file that is damaged at the root says so now
     except BaseException:

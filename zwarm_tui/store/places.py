@@ -93,12 +93,9 @@ class Places:
 
 def read(db: sqlite3.Connection) -> Places:
     """What the log says of them."""
-    try:
-        rows = db.execute(
-            "SELECT path, branch, session, snapshot, head, checkout, state, ready, problem FROM worktrees ORDER BY seq"
-        ).fetchall()
-    except sqlite3.OperationalError:  # a log from before there were any
-        return Places()
+    rows = db.execute(
+        "SELECT path, branch, session, snapshot, head, checkout, state, ready, problem FROM worktrees ORDER BY seq"
+    )
     owner = db.execute("SELECT value FROM meta WHERE key = 'checkout'").fetchone()
     made = tuple(
         Worktree(

@@ -1,14 +1,16 @@
-"""The SQL of sessions and turns under a line through the tree of branches."""
+"""The SQL of sessions, turns and records under a line through the tree of branches, and
+its rows as values."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import urgency
-from zwarm_tui.core.model import TIP, Attention, Cost, Path, SessionStatus, SessionView, Tokens
+from zwarm_tui.core.model import TIP, Attention, Cost, Path, SessionStatus, SessionView, Tokens, TurnView
 
 TURNS = (
     "SELECT t.session, t.branch, t.turn, t.prompt, t.origin, t.status, t.thread, t.native_turn, t.how, t.queued_seq, "
@@ -47,6 +49,33 @@ WHERE {born} ORDER BY s.created_seq
 """
 
 
+ITEMS = "items i JOIN events e ON e.seq = i.event_seq"
+"""Items, each with the event that says what it is now."""
+
+
+def read_records(db: sqlite3.Connection, source: str, args: Sequence[object]) -> list[e.Record]:
+    """The records that `source` names: what follows FROM, where the events are `e`."""
+    rows = db.execute(
+        f"SELECT e.seq, e.time, e.session, e.branch, e.turn, e.kind, e.data FROM {source}", args
+    )
+    return [e.Record(e.load(k, d), s, b, t, time, q) for q, time, s, b, t, k, d in rows]
+
+
+def marks(values: Collection[object]) -> str:
+    """What follows IN, with a place for each of these."""
+    return f"({', '.join('?' * len(values))})"
+
+
+def meta(db: sqlite3.Connection) -> dict[str, Any]:
+    """What there is one of in a project."""
+    return dict(db.execute("SELECT key, value FROM meta").fetchall())
+
+
+def cost(usd: float, unknown: int | None, simulated: int) -> Cost:
+    """Money of which `unknown` parts have no price."""
+    return Cost(usd, not unknown, bool(simulated))
+
+
 def turns_where(path: Path, table: str) -> tuple[str, list[int]]:
     """Which turns a path holds: (condition, its arguments)."""
     parts, args = [], []
@@ -61,7 +90,7 @@ def turns_where(path: Path, table: str) -> tuple[str, list[int]]:
 
 
 def items_where(db: sqlite3.Connection, session: str, path: Path, table: str) -> tuple[str, list[int]]:
-    """Which items ("i") or events ("events") of a session a path holds. Turns of a
+    """Which items ("i") or events ("e") of a session a path holds. Turns of a
     branch end in order, so those that had ended by a cut are the first few: a limit
     by number, and by seq for what was noted on them later."""
     parts, args = [], []
@@ -115,9 +144,30 @@ def session_view(row: tuple[Any, ...], branches: dict[int, str], here: int) -> S
         context=row[26],
         window=row[27],
         tokens=Tokens(row[28] or 0, row[29] or 0, row[30] or 0, row[31] or 0, row[32] or 0),
-        cost=Cost(row[33] or 0.0, not row[34], bool(row[10])),
+        cost=cost(row[33] or 0.0, row[34], row[10]),
         last_message=said.text if isinstance(said, e.Text) else "",
         attention=_attention(row[36]),
+    )
+
+
+def turn_view(r: tuple[Any, ...]) -> TurnView:
+    """A row of `TURNS` as a value."""
+    return TurnView(
+        session=r[0],
+        branch=r[1],
+        turn=r[2],
+        prompt=r[3],
+        origin=r[4],
+        status=SessionStatus(r[5]),
+        thread=r[6],
+        native_turn=r[7],
+        how=r[8],
+        queued_seq=r[9],
+        end_seq=r[10],
+        started_at=r[11],
+        ended_at=r[12],
+        error=r[13],
+        exit_code=r[14],
     )
 
 

@@ -14,9 +14,6 @@ from zwarm_tui.core.errors import StoreError
 
 VERSION = 1
 
-NAME, NOTE = " name", " note"
-"""Keys in the metadata of a checkpoint, as the table has it: no other key begins so."""
-
 READ_MODELS = (
     "sessions",
     "ends",
@@ -86,18 +83,14 @@ CREATE TABLE branches (
 );
 CREATE TABLE checkpoints (
     id INTEGER PRIMARY KEY, label TEXT, parent INTEGER, branch INTEGER, description TEXT, time TEXT,
-    seq INTEGER, metadata TEXT, state TEXT, cost REAL, unknown INTEGER, simulated INTEGER
+    seq INTEGER, name TEXT, note TEXT, metadata TEXT, state TEXT, cost REAL, unknown INTEGER, simulated INTEGER
+);
+CREATE TABLE worktrees (
+    path TEXT PRIMARY KEY, branch INTEGER, session TEXT, snapshot TEXT, head TEXT, checkout TEXT, state TEXT,
+    ready INTEGER, problem TEXT, seq INTEGER
 );
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
-
-_LATER = """
-CREATE TABLE IF NOT EXISTS worktrees (
-    path TEXT PRIMARY KEY, branch INTEGER, session TEXT, snapshot TEXT, head TEXT, checkout TEXT, state TEXT,
-    ready INTEGER, problem TEXT, seq INTEGER
-)
-"""
-"""What an older log of the same version may lack: nothing that it holds goes there."""
 
 _START = """
 INSERT INTO branches VALUES (1, 'main', NULL, 0, 0, 0);
@@ -139,7 +132,6 @@ def prepare(connection: sqlite3.Connection) -> None:
             for statement in (_TABLES + _START).split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute(_LATER)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -152,12 +144,6 @@ def empty(connection: sqlite3.Connection) -> None:
         connection.execute(f"DELETE FROM {table}")
     for statement in _START.split(";"):
         connection.execute(statement)
-
-
-def complete(connection: sqlite3.Connection) -> bool:
-    """Are all tables there?"""
-    row = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'worktrees'").fetchone()
-    return version(connection) != 0 and bool(row[0])
 
 
 def version(connection: sqlite3.Connection) -> int:

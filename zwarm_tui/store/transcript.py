@@ -12,7 +12,7 @@ from zwarm_tui.core import events as e
 from zwarm_tui.core.model import Block, Path
 from zwarm_tui.core.transcript import Transcript, block_key
 from zwarm_tui.core.transcript import is_open as unfinished
-from zwarm_tui.store.queries import items_where
+from zwarm_tui.store.queries import items_where, read_records
 from zwarm_tui.store.schema import sql_text
 
 _BLOCKS = """
@@ -61,12 +61,11 @@ def _fold(db: sqlite3.Connection, session: str, key: tuple[int, int, str], first
     went on after the cut."""
     branch, turn, name = key
     fold = Transcript()
-    for seq, time, kind, data in db.execute(
-        "SELECT seq, time, kind, data FROM events "
-        "WHERE session = ? AND seq BETWEEN ? AND ? AND branch = ? AND turn = ? ORDER BY seq",
+    for record in read_records(
+        db,
+        "events e WHERE e.session = ? AND e.seq BETWEEN ? AND ? AND e.branch = ? AND e.turn = ? ORDER BY e.seq",
         (session, first, last, branch, turn),
     ):
-        record = e.Record(e.load(kind, data), session, branch, turn, time, seq)
         whose = block_key(record)
         if isinstance(record.event, e.TurnEnded) or (whose is not None and sql_text(whose[2]) == name):
             fold.apply(record)
@@ -138,7 +137,7 @@ def _said(value: object, text: str) -> bool:
 
 def messages(db: sqlite3.Connection, session: str, path: Path) -> list[dict[str, Any]]:
     """What was said: prompts, and each turn's own non-empty texts as one answer."""
-    where, args = items_where(db, session, path, "events")
+    where, args = items_where(db, session, path, "e")
     out: list[dict[str, Any]] = []
     answer: list[str] = []  # the texts of the last entry, while that is an answer
 
@@ -146,12 +145,12 @@ def messages(db: sqlite3.Connection, session: str, path: Path) -> list[dict[str,
         at = datetime.fromtimestamp(time).astimezone().isoformat()
         out.append({"role": role, "content": text, "turn": turn, "time": at})
 
-    for time, turn, kind, data in db.execute(
-        f"SELECT time, turn, kind, data FROM events WHERE session = ? AND kind IN ('user', 'text') AND {where} "
-        "ORDER BY seq",
+    for record in read_records(
+        db,
+        f"events e WHERE e.session = ? AND e.kind IN ('user', 'text') AND {where} ORDER BY e.seq",
         [session, *args],
     ):
-        event = e.load(kind, data)
+        event, turn, time = record.event, record.turn, record.time
         if isinstance(event, e.UserMessage):
             answer = []
             add("user", event.text, turn, time)

@@ -14,7 +14,8 @@ from zwarm_tui.core.errors import GitError, UsageError
 from zwarm_tui.core.model import CheckpointView, Path, SessionView, TurnView
 from zwarm_tui.git import diff, unrecorded
 from zwarm_tui.git.repo import Repo, commits, find
-from zwarm_tui.store.reader import Reader, Spent
+from zwarm_tui.store.money import Spent
+from zwarm_tui.store.reader import Reader
 from zwarm_tui.timeline.places import Place, common, find_place, last_checkpoint
 
 Json = dict[str, Any]
