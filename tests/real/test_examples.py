@@ -83,3 +83,29 @@ def test_the_task_loop(repository: Path, codex_settings: Path) -> None:
     assert not (repository / "made.txt").exists()
     for stage in view["stages"]:
         assert [t["role"] for t in stage["turns"]] == ["agent", "agent", "reviewer"]
+
+
+def test_the_task_loop_mends_what_the_gate_and_the_review_find(
+    repository: Path, codex_settings: Path
+) -> None:
+    """The reviewer's P1 goes back to the agent that did the work, after a gate that failed."""
+    view = run(
+        repository,
+        codex_settings,
+        "task_loop",
+        tasks="Sort the to-dos by due date",
+        gate="test -s made.txt || (echo '@write made.txt line'; false)",
+    )
+    assert view["status"] == "completed"
+    (done,) = view["result"]
+    assert (done["gate_attempts"], done["review_attempts"], done["later"]) == (2, 2, [])
+    folder = Path(done["folder"])
+    assert folder != repository
+    assert (folder / "made.txt").read_text().strip() == "line"
+    assert list((folder / "docs" / "decisions").iterdir()), "what the review asked for"
+    (stage,) = view["stages"]
+    turns = [(t["role"], t["turn"]) for t in stage["turns"]]
+    assert turns == [("agent", 1), ("agent", 2), ("reviewer", 1), ("agent", 3), ("reviewer", 1)]
+    assert len({t["session"] for t in stage["turns"] if t["role"] == "agent"}) == 1
+    assert view["cost_usd"] is None or view["cost_usd"] > 0
+    assert not (repository / "made.txt").exists()

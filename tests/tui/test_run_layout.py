@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zwarm_tui.tui.runs.layers import CARD, layers
+from zwarm_tui.tui.runs.layers import CARD, NARROW, layers
 from zwarm_tui.tui.runs.rails import rails
 
 
@@ -162,3 +162,14 @@ def test_every_stage_has_a_row_and_a_place(made: list[S]) -> None:
                 assert graph.cards[p].x < graph.cards[s.name].x
     for cards in graph.on_row.values():
         assert len({card.x for card in cards}) == len(cards)
+
+
+def test_cards_are_narrower_where_all_layers_then_fit() -> None:
+    chain = "a; b < a; c < b; d < c"
+    wide = layers(stages(chain))
+    assert layers(stages(chain), room=wide.width).card == CARD
+    narrow = layers(stages(chain), room=wide.width - 10)
+    assert NARROW <= narrow.card < CARD
+    assert narrow.width <= wide.width - 10
+    assert narrow.cards["b"].x == narrow.cards["a"].x + narrow.card + 4
+    assert layers(stages(chain), room=4 * NARROW).width == wide.width, "it never fits: it is scrolled"

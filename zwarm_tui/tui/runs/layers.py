@@ -8,14 +8,16 @@ a layer by has a row of its own there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from zwarm_tui.tui.runs.rails import Stage
 
 CARD = 30
-"""Cells that a card is wide, with its frame."""
+"""Cells that a card is wide, with its frame, where there is room."""
+NARROW = 24
+"""The least that it can be: what a card says has to be read."""
 HEIGHT = 4
 """Lines of a card in which nothing is nested and nothing was checked, with its frame."""
 _PORT = 1
@@ -68,6 +70,8 @@ class LayeredGraph:
     layers: list[list[str]] = field(default_factory=list)
     wires: dict[int, list[Wire]] = field(default_factory=dict)
     on_row: dict[int, list[Card]] = field(default_factory=dict)
+    card: int = CARD
+    """How wide its cards are."""
     width: int = 0
     height: int = 0
 
@@ -90,8 +94,9 @@ class _Spot:
         return self.y + (_PORT if self.stage else 0)
 
 
-def layers(stages: Iterable[Stage], marked: Collection[str] = ()) -> LayeredGraph:
-    """Lay out a whole run; `marked` are the stages with gates or reviews."""
+def layers(stages: Iterable[Stage], marked: Collection[str] = (), room: int | None = None) -> LayeredGraph:
+    """Lay out a whole run; `marked` are the stages with gates or reviews. Its cards are
+    narrower where it then fits in `room` cells; where it never does, it is wider than that."""
     inner, top, inside = _nested(stages)
     extra = {s.name: len(inner.get(s.name, ())) + (s.name in marked) for s in top}
     spots = _spots(top, extra)
@@ -100,7 +105,25 @@ def layers(stages: Iterable[Stage], marked: Collection[str] = ()) -> LayeredGrap
         columns[spot.layer].append(spot)
     _order(columns, spots)
     _place(columns, spots)
-    graph = LayeredGraph(inside=inside)
+    graph = _draw(columns, spots, inner, marked, CARD)
+    if room is not None and graph.width > room:
+        card = CARD + (room - graph.width) // len(columns)
+        if card >= NARROW:
+            graph = _draw(columns, spots, inner, marked, card)
+    graph.inside = inside
+    graph.height = max((s.y + s.height for s in spots.values()), default=0)
+    return graph
+
+
+def _draw(
+    columns: list[list[_Spot]],
+    spots: dict[str, _Spot],
+    inner: Mapping[str, Sequence[tuple[str, int]]],
+    marked: Collection[str],
+    width: int,
+) -> LayeredGraph:
+    """The cards, so wide each, and the edges between them."""
+    graph = LayeredGraph(card=width)
     x = 1
     for at, column in enumerate(columns):
         graph.layers.append([s.name for s in column if s.stage])
@@ -112,12 +135,11 @@ def layers(stages: Iterable[Stage], marked: Collection[str] = ()) -> LayeredGrap
                 for row in range(card.y, card.y + card.height):
                     graph.on_row.setdefault(row, []).append(card)
             elif at + 1 < len(columns):
-                graph.wires.setdefault(spot.y, []).append(Wire(x, "─" * CARD))
-        x += CARD
+                graph.wires.setdefault(spot.y, []).append(Wire(x, "─" * width))
+        x += width
         graph.width = x + 1
         if at + 1 < len(columns):
             x += _route(graph, column, spots, x)
-    graph.height = max((s.y + s.height for s in spots.values()), default=0)
     return graph
 
 

@@ -24,14 +24,14 @@ from zwarm_tui.tui.render.wrap import fit
 from zwarm_tui.tui.runs import words
 from zwarm_tui.tui.runs.book import Run
 from zwarm_tui.tui.runs.keys import GRAPH
-from zwarm_tui.tui.runs.layers import CARD, Card, LayeredGraph, layers
+from zwarm_tui.tui.runs.layers import Card, LayeredGraph, layers
 from zwarm_tui.tui.runs.rails import RailRow, rails
 from zwarm_tui.tui.widgets.ink import Ink
 from zwarm_tui.workflow.runs import StageView
 
 Mode = Literal["rails", "layers"]
 ROOMY = 100
-"""From so many cells on, stages are cards in layers."""
+"""From so many cells on, stages are cards in layers, if all layers are seen at once."""
 _FRAMES = {  # corners, across, down
     "plain": ("╭", "╮", "╰", "╯", "─", "│"),
     "unattended": ("╭", "╮", "╰", "╯", "╌", "╎"),
@@ -74,6 +74,8 @@ class RunGraphView(ScrollView, can_focus=True):
         self._rows: list[RailRow] = []
         self._row_of: dict[str, int] = {}
         self._graph = LayeredGraph()
+        self._fits = True
+        """All layers are seen at once."""
         self._painted: dict[str, tuple[object, ...]] = {}
         """Stage -> what of it was last painted."""
         self._lines: dict[tuple[str, int], tuple[tuple[object, ...], Strip]] = {}
@@ -96,7 +98,7 @@ class RunGraphView(ScrollView, can_focus=True):
 
     @property
     def mode(self) -> Mode:
-        return self.wanted or ("layers" if self.size.width >= ROOMY else "rails")
+        return self.wanted or ("layers" if self.size.width >= ROOMY and self._fits else "rails")
 
     @property
     def stage(self) -> StageView | None:
@@ -120,23 +122,28 @@ class RunGraphView(ScrollView, can_focus=True):
     def _lay_out(self) -> None:
         run = self.run
         marked = frozenset(name for name, checks in run.checks.items() if checks) if run else frozenset()
-        drawn = (id(run), run.shape if run else 0, self.mode, marked if self.mode == "layers" else None)
+        drawn = (id(run), run.shape if run else 0, self.wanted, self.size.width, marked)
         if drawn == self._drawn:
             return
-        self._drawn = drawn
+        self._drawn, before = drawn, self.mode
         self._lines.clear()
         stages = list(run.view.stages.values()) if run else []
+        room = self.size.width - 1  # a scrollbar may come
+        if self.wanted == "layers" or (self.wanted is None and self.size.width >= ROOMY):
+            self._graph = layers(stages, marked, room)
+            self._fits = self._graph.width <= room
         if self.mode == "rails":
             self._rows = rails(stages)
             self._row_of = {row.stage: at for at, row in enumerate(self._rows)}
             self.virtual_size = Size(max(self._width, 1), 2 * len(self._rows))
         else:
-            self._graph = layers(stages, marked)
             self.virtual_size = Size(self._graph.width, self._graph.height)
         if stages and (self._newest or run is None or self.chosen not in run.view.stages):
             live = [s for s in stages if s.status == "running" and s.within is None]
             bad = [s for s in stages if s.status in ("failed", "interrupted")]
             self.choose((live or bad[:1] or stages)[-1].name, keep=False)
+        elif self.chosen is not None and self.mode != before:
+            self.choose(self.chosen)
         self.refresh()
 
     def refresh_changed(self) -> None:
@@ -159,7 +166,7 @@ class RunGraphView(ScrollView, can_focus=True):
         cards = {card.stage: card for y in range(top, bottom) for card in self._graph.on_row.get(y, ())}
         left = round(self.scroll_x)
         for card in cards.values():
-            if left - CARD < card.x < left + self.size.width:
+            if left - self._graph.card < card.x < left + self.size.width:
                 yield card.stage, card.y, card.height
                 for at, (name, _) in enumerate(card.nested):
                     yield name, card.y + 3 + at, 1
@@ -253,8 +260,8 @@ class RunGraphView(ScrollView, can_focus=True):
             return None
         for at, (name, _) in enumerate(card.nested):
             if name == stage:
-                return Region(card.x, card.y + 3 + at, CARD, 1)
-        return Region(card.x, card.y, CARD, card.height)
+                return Region(card.x, card.y + 3 + at, self._graph.card, 1)
+        return Region(card.x, card.y, self._graph.card, card.height)
 
     def on_click(self, event: events.Click) -> None:
         x, y = event.x + round(self.scroll_x), event.y + round(self.scroll_y)
@@ -268,7 +275,7 @@ class RunGraphView(ScrollView, can_focus=True):
     def _at(self, x: int, y: int) -> str | None:
         if self.mode == "rails":
             return self._rows[y // 2].stage if 0 <= y // 2 < len(self._rows) else None
-        card = next((c for c in self._graph.on_row.get(y, ()) if c.x <= x < c.x + CARD), None)
+        card = next((c for c in self._graph.on_row.get(y, ()) if c.x <= x < c.x + self._graph.card), None)
         if card is None:
             return None
         inner = y - card.y - 3
@@ -330,7 +337,7 @@ class RunGraphView(ScrollView, can_focus=True):
         parts += [
             (card.x, self._card(card, y - card.y))
             for card in self._graph.on_row.get(y, ())
-            if card.x < right and card.x + CARD > left
+            if card.x < right and card.x + self._graph.card > left
         ]
         segments: list[Segment] = []
         at = 0
@@ -405,7 +412,7 @@ class RunGraphView(ScrollView, can_focus=True):
         assert run is not None
         stage, ink = run.view.stages[card.stage], self.ink
         look = words.stage_look(stage, run.view, card.stage in self._asking)
-        chosen = card.stage == self.chosen
+        chosen, wide = card.stage == self.chosen, self._graph.card
         a, b, c, d, across, down = _FRAMES[
             "chosen" if chosen else "unattended" if stage.headless else "plain"
         ]
@@ -415,12 +422,12 @@ class RunGraphView(ScrollView, can_focus=True):
             else ink(look.colour if look.loud else "zwarm-dim")
         )
         if line in (0, card.height - 1):
-            text = f"{a}{across * (CARD - 2)}{b}" if line == 0 else f"{c}{across * (CARD - 2)}{d}"
+            text = f"{a}{across * (wide - 2)}{b}" if line == 0 else f"{c}{across * (wide - 2)}{d}"
             return Strip([Segment(text, frame)])
-        inner = self._inside(card, stage, run, look, line, CARD - 4)
+        inner = self._inside(card, stage, run, look, line, wide - 4)
         ground = self._under(chosen and line < 3)
-        body = [Segment(" "), *inner.adjust_cell_length(CARD - 4), Segment(" ")]
-        return Strip([Segment(down, frame), *Strip(body).apply_style(ground), Segment(down, frame)], CARD)
+        body = [Segment(" "), *inner.adjust_cell_length(wide - 4), Segment(" ")]
+        return Strip([Segment(down, frame), *Strip(body).apply_style(ground), Segment(down, frame)], wide)
 
     def _inside(
         self, card: Card, stage: StageView, run: Run, look: words.Look, line: int, width: int
