@@ -156,7 +156,7 @@ class Engine:
                 bash = self.settings.pilot.bash
                 codex = None
                 if bash == "sandbox":
-                    info = await self.sessions.executor("codex").probe()
+                    info = await self.sessions.agents.get("codex").probe()
                     codex = Path(info.path) if info.found and info.path else None
                 self._pilot = Pilot(self.sessions, brain, project=self.project, bash=bash, codex=codex)
             return self._pilot
@@ -164,7 +164,7 @@ class Engine:
     async def say(self, message: str, *, confirm: bool = False) -> Json:
         pilot = await self.pilot()
         await self._settle(confirm)
-        self.sessions.check_beside()  # now, and not when the pilot delegates in mid turn
+        self.sessions.beside.check()  # now, and not when the pilot delegates in mid turn
         session = await pilot.say(message)
         return {"session_id": session.id, "turn": session.view.turns}
 
@@ -260,7 +260,7 @@ class Engine:
         if self._outside is not None and self._outside.desk.holds(request):
             await self._outside.desk.decide(request, decision, message)
         else:
-            await self.sessions.decide(request, cast("Decision", decision), message)
+            await self.sessions.requests.decide(request, cast("Decision", decision), message)
         return {"request": request, "decision": decision}
 
     async def answer(self, request: str, text: str) -> Json:
@@ -268,7 +268,7 @@ class Engine:
         if self._outside is not None and self._outside.desk.holds(request):
             await self._outside.desk.answer(request, text)
         else:
-            await self.sessions.answer(request, text)
+            await self.sessions.requests.answer(request, text)
         return {"request": request, "answer": text}
 
     def _request(self, wanted: str) -> str:
@@ -337,7 +337,7 @@ class Engine:
     async def _settle(self, confirm: bool) -> None:
         await self.timeline.settle(confirm=confirm)
         if confirm:
-            self.sessions.allow_beside()
+            self.sessions.beside.allow()
 
     async def _after_turn(self, view: SessionView, turn: Turn) -> None:
         """A checkpoint after each pilot turn, and after each that a person began."""
@@ -395,7 +395,7 @@ class Engine:
         turns = self.sessions.running()
         return {
             "project": str(self.project),
-            "executor": self.sessions.default_executor,
+            "executor": self.sessions.agents.default,
             "brain": brain.executor.name if brain else None,
             "brain_model": brain.model if brain else None,
             "brain_why": brain.why if brain else None,
@@ -404,7 +404,7 @@ class Engine:
             "queued": sum(not t.running and t.hold is None for t in turns),
             "held": sum(t.hold is not None for t in turns),
             "problems": problems,
-            "capabilities": self.sessions.capabilities(),
+            "capabilities": self.sessions.agents.capabilities(),
         }
 
     async def rest(self) -> None:

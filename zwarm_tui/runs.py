@@ -124,7 +124,7 @@ class Runs:
         self._commands: dict[str, CommandRun] = {}
         """Those under way."""
         self._agent = RunAgent()
-        sessions.add_executor(self._agent)
+        sessions.agents.add(self._agent)
 
     async def start(self, kind: str, name: str, inputs: Mapping[str, Any], *, attended: bool) -> str:
         """Begin a run of a workflow or a command (a file, or a name): its id. A `UsageError`
@@ -226,7 +226,7 @@ class Runs:
         async def ask(question: str) -> str:
             asked = e.QuestionAsked(f"q-{secrets.token_hex(4)}", question)
             with sessions.on_branch(branch):
-                answer = await sessions.ask(run, asked)
+                answer = await sessions.requests.ask(run, asked)
             if answer is None:
                 raise UsageError("the run was stopped before an answer came")
             return answer

@@ -133,6 +133,6 @@ async def test_an_approval_shows_the_exact_command(manager: CodexSessionManager,
             await asyncio.sleep(0.02)
     assert "touch outside.txt" in getattr(waiting[0].event, "text", "")
     assert manager.get_session(s.id).status is SessionStatus.AWAITING_INPUT
-    await manager.decide(waiting[0].id, "accept")
+    await manager.requests.decide(waiting[0].id, "accept")
     assert (await manager.wait(s.id, 30)).status is SessionStatus.COMPLETED
     assert (project / "outside.txt").exists()

@@ -129,9 +129,9 @@ async def test_an_unattended_codex_can_not_ask(
         [request] = manager.reader.requests()
         assert request.session == run.view.stages["attended"].served[0].session
         if kind == "question.asked":
-            await manager.answer(request.id, "blue")
+            await manager.requests.answer(request.id, "blue")
         else:
-            await manager.decide(request.id, "decline")
+            await manager.requests.decide(request.id, "decline")
     await going
     alone = [r for r in server.requests if len(r.input) > 1][:2]
     assert "request_user_input is unavailable" in json.dumps([r.input for r in alone])

@@ -50,7 +50,7 @@ async def run(engine: Engine, session: str | None, text: str) -> str:
 
 
 async def test_a_branch_gets_a_fork_or_a_brief_and_the_log_says_which(engine: Engine) -> None:
-    can = engine.sessions.executor("demo").capabilities.fork
+    can = engine.sessions.agents.get("demo").capabilities.fork
     session = await run(engine, None, "@say apples")
     await run(engine, session, "@say pears")
     await engine.goto("T1")
@@ -69,7 +69,7 @@ async def test_a_branch_gets_a_fork_or_a_brief_and_the_log_says_which(engine: En
 
 
 async def test_a_fork_at_the_tip(engine: Engine) -> None:
-    can = engine.sessions.executor("demo").capabilities.fork
+    can = engine.sessions.agents.get("demo").capabilities.fork
     session = await run(engine, None, "@say apples")
     await engine.branch("other")
     await run(engine, session, "@say quinces")
@@ -118,7 +118,7 @@ async def test_another_agent_cannot_go_on_with_a_thread(tmp_path: Path) -> None:
         await manager.wait(s.id, 20)
     impostor = DemoExecutor(ExecutorSettings(), tmp_path / ".zwarm")
     async with CodexSessionManager(tmp_path / ".zwarm", executor=impostor) as manager:
-        manager._executors["other"] = impostor
+        manager.agents._made["other"] = impostor
         await manager.send_message(s.id, "@say yours")
         failed = await manager.wait(s.id, 20)
         assert failed.status is SessionStatus.FAILED

@@ -124,7 +124,7 @@ async def test_an_approval_waits_and_is_decided(manager: CodexSessionManager, tm
     [request] = manager.reader.requests(s.id)
     assert manager.get_session(s.id).attention_reason == "approval"
     assert getattr(request.event, "text", "") == "touch made"
-    await manager.decide(request.id, "accept")
+    await manager.requests.decide(request.id, "accept")
     assert (await manager.wait(s.id, timeout=10)).status is SessionStatus.COMPLETED
     assert (tmp_path / "made").exists()
 

@@ -523,7 +523,7 @@ async def test_an_attended_agent_may_ask(make: Make, manager: CodexSessionManage
     going = asyncio.create_task(run.execute())
     await until(lambda: bool(manager.reader.requests()))
     waiting = manager.reader.requests()
-    await manager.answer(waiting[0].id, "blue")
+    await manager.requests.answer(waiting[0].id, "blue")
     assert await going == "Thanks."
 
 

@@ -45,7 +45,7 @@ async def take_up(engine: Engine) -> None:
     for session, branch in left:
         try:
             with engine.sessions.on_branch(branch):  # wherever the project is now
-                engine.sessions.allow_beside()
+                engine.sessions.beside.allow()
                 if engine.sessions.get_session(session).view.role == RUN:
                     await engine.runs.resume(session)
                     continue

@@ -31,21 +31,21 @@ async def choose(settings: PilotSettings, sessions: CodexSessionManager) -> Brai
     logged in, else an API key's model, else the demo."""
     wanted = settings.brain
     if wanted in ("codex", "demo"):
-        return Brain(sessions.executor(wanted), settings.model, f'pilot.brain = "{wanted}"')
+        return Brain(sessions.agents.get(wanted), settings.model, f'pilot.brain = "{wanted}"')
     if ":" in wanted:
         return Brain(_api(wanted, settings, sessions), None, f'pilot.brain = "{wanted}"')
     if wanted != "auto":
         raise UsageError(f'pilot.brain = "{wanted}": it is auto, codex, demo or PROVIDER:MODEL')
-    codex = await sessions.executor("codex").probe()
+    codex = await sessions.agents.get("codex").probe()
     if codex.found and codex.capabilities.tools and codex.login != "no":
-        return Brain(sessions.executor("codex"), settings.model, "codex is installed")
+        return Brain(sessions.agents.get("codex"), settings.model, "codex is installed")
     for key, model in _KEYS:
         if os.environ.get(key):
             api = _api(model, settings, sessions)
             if (await api.probe()).problem is None:
                 return Brain(api, None, f"{key} is set")
     why = codex.problem or "no agent was found"
-    return Brain(sessions.executor("demo"), None, f"{why}; the scripted demo stands in")
+    return Brain(sessions.agents.get("demo"), None, f"{why}; the scripted demo stands in")
 
 
 def _api(model: str, settings: PilotSettings, sessions: CodexSessionManager) -> Executor:
@@ -57,5 +57,5 @@ def _api(model: str, settings: PilotSettings, sessions: CodexSessionManager) -> 
         api_key_env=settings.api_key_env,
         state_dir=sessions.state_dir,
     )
-    sessions.add_executor(api)
+    sessions.agents.add(api)
     return api

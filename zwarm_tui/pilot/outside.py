@@ -47,7 +47,7 @@ class OutsideTools:
         here = await self._branch(name, branch, thread)
         with self._sessions.on_branch(here):
             if self._sessions.reader.session(PILOT, self._sessions.reader.path(here)) is None:
-                executor = self._sessions.default_executor
+                executor = self._sessions.agents.default
                 await self._sessions.ensure_role_session(
                     PILOT, executor=executor, model=None, working_dir=self._project
                 )

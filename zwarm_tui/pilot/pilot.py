@@ -41,7 +41,7 @@ class ScreenHuman:
         return await self._put(request) == "accept"
 
     async def _put(self, request: e.QuestionAsked | e.ApprovalRequested) -> str | None:
-        return await self._sessions.ask(PILOT, request)
+        return await self._sessions.requests.ask(PILOT, request)
 
 
 def _request() -> str:

@@ -1,7 +1,9 @@
 """`CodexSessionManager`: an agent's sessions, asynchronously, and honestly.
 
-The manager holds what is alive (turns, threads, questions). All that it knows of the
-past it reads from the log, so a session is the same before and after a restart.
+The manager begins sessions and ends them. What is alive of them is in the rooms beside:
+their turns in `runner`, what a person is asked in `requests`, the adapters in `agents`.
+All that it knows of the past it reads from the log, so a session is the same before and
+after a restart.
 """
 
 from __future__ import annotations
@@ -10,20 +12,20 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from zwarm_tui.config.settings import BudgetSettings, WorktreeSettings
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import ConfirmationNeededError, SessionBusyError, StoreError, UsageError
-from zwarm_tui.core.model import Path as Line
+from zwarm_tui.core.errors import SessionBusyError, StoreError, UsageError
 from zwarm_tui.core.model import SessionStatus, SessionView
-from zwarm_tui.executors.base import Decision, Executor, ExecutorSettings
-from zwarm_tui.executors.registry import NAMES, create
-from zwarm_tui.sessions.binding import Binder
+from zwarm_tui.executors.base import Executor, ExecutorSettings
+from zwarm_tui.sessions.agents import Agents
+from zwarm_tui.sessions.beside import Beside
 from zwarm_tui.sessions.budget import Budgets
+from zwarm_tui.sessions.forks import Forks
 from zwarm_tui.sessions.recovery import endings, held_by_budget
+from zwarm_tui.sessions.requests import Requests
 from zwarm_tui.sessions.roles import RUN, Role
 from zwarm_tui.sessions.runner import Returned, TurnHook, TurnRunner
 from zwarm_tui.sessions.session import ExecutorSession
@@ -64,19 +66,11 @@ class CodexSessionManager:
         self._owns_store = store is None
         self.reader = Reader(self.store.path)
         self.default_model = default_model
-        self._settings = settings or {}
         self._thread_settings = thread_settings or {}
         self._simulated = simulated
-        self._executors: dict[str, Executor] = {}
-        if isinstance(executor, str):
-            self.default_executor = executor
-        else:
-            self.default_executor = executor.name
-            self._executors[executor.name] = executor
+        self.agents = Agents(executor, settings or {}, self.state_dir)
         self.closed_because = ""
         """Why nothing new is started, once that is so."""
-        self._beside: set[int] = set()
-        self._questions: dict[str, asyncio.Future[str | None]] = {}
         self._runner = TurnRunner(
             self.store,
             self.reader,
@@ -85,6 +79,9 @@ class CodexSessionManager:
             budgets=Budgets(self.reader, budget or BudgetSettings()),
             events=events,
         )
+        self.requests = Requests(self._runner)
+        self.beside = Beside(self._runner)
+        self.forks = Forks(self._runner, self.agents)
         self.worktrees = Worktrees(
             self.store,
             self.reader,
@@ -121,77 +118,9 @@ class CodexSessionManager:
         as it is."""
         return Path(self.reader.places().map(str(folder), self.branch))
 
-    def how_forked(self, view: SessionView, path: Line) -> str:
-        """What a session becomes on a branch that begins where `path` ends: "fork" (at
-        exactly its turn), "brief" (a new thread that is told the transcript) or "fresh"
-        (it had completed no turn, and starts again from its task)."""
-        past = [t for t in self.reader.turns(view.id, path) if t.thread]
-        if not past:
-            return "fresh"
-        last = past[-1]
-        assert last.thread is not None
-        was = self.reader.bound(view.id, last.thread)
-        toolset = self._runner.roles[view.role].toolset if view.role in self._runner.roles else None
-        if (
-            was is not None
-            and view.role != "executor"
-            and (was.executor, was.toolset) != (view.executor, toolset)
-        ):
-            return "brief"
-        adapter = self.executor(view.executor)
-        return "fork" if Binder(self.reader, adapter, self._runner.live).forks_at(view.id, last) else "brief"
-
     def set_returned(self, hook: Returned) -> None:
         """Called before a session's first turn on a branch: what it should be told."""
         self._runner.returned = hook
-
-    def allow_beside(self) -> None:
-        """The person wants turns of this branch beside running ones of another,
-        although both write the same checkout."""
-        self._beside.add(self.branch)
-
-    def check_beside(self) -> None:
-        """`ConfirmationNeededError` where an executor's turn of another branch runs in the
-        same checkout (there is no repository, so that no branch has files of its own),
-        and the person has not allowed that."""
-        roles, places = self._runner.roles, self.reader.places()
-        if places.of_branch(self.branch) is not None:
-            return
-        others = [
-            t.session
-            for t in self.running()
-            if t.branch != self.branch
-            and t.session not in roles
-            and places.of_branch(t.branch) is None
-            and places.of_session(t.session, [t.branch]) is None
-        ]
-        if others and self.branch not in self._beside:
-            raise ConfirmationNeededError(
-                f"{', '.join(others)} still runs on another branch, and writes the same checkout: "
-                "wait for it, interrupt it, or confirm that both may write"
-            )
-
-    @property
-    def providers(self) -> tuple[str, ...]:
-        """The names of the agents there are."""
-        own = (name for name, one in self._settings.items() if one.interactive)
-        return tuple(sorted({*NAMES, *own, *self._executors}))
-
-    def executor(self, name: str) -> Executor:
-        """The adapter of that name, made when first needed."""
-        if name not in self._executors:
-            settings = self._settings.get(name, ExecutorSettings())
-            self._executors[name] = create(name, settings=settings, state_dir=self.state_dir)
-        return self._executors[name]
-
-    def capabilities(self) -> dict[str, dict[str, Any]]:
-        """What the default agent can do, and those that were in use so far, by their names."""
-        self.executor(self.default_executor)
-        return {name: asdict(x.capabilities) for name, x in sorted(self._executors.items())}
-
-    def add_executor(self, executor: Executor) -> None:
-        """Make an adapter available under its own name."""
-        self._executors[executor.name] = executor
 
     # -- reading --------------------------------------------------------------------
 
@@ -240,7 +169,7 @@ class CodexSessionManager:
         if not task.strip():
             raise UsageError("a task needs some words")
         folder = self.place(_folder(working_dir or "."))
-        adapter = self.executor(executor or self.default_executor)
+        adapter = self.agents.get(executor or self.agents.default)
         self._check_start(origin=origin)
         session = secrets.token_hex(4)
         turn = Turn(session, self.branch, 1, task, origin, adapter)
@@ -260,17 +189,17 @@ class CodexSessionManager:
             raise UsageError("a message needs some words")
         session = self.reader.find(session_id)
         if (busy := self._runner.turns.get((session, self.branch))) is not None:
-            _check_held(busy)
+            busy.check_begun()
             raise SessionBusyError(f"a turn runs on {session}: wait for it, steer it or interrupt it")
         view = self._runner.view(session)
         self._check_start(shared=view.role == "executor", origin=origin)
-        turn = Turn(session, self.branch, view.turns + 1, message, origin, self.executor(view.executor))
+        turn = Turn(session, self.branch, view.turns + 1, message, origin, self.agents.get(view.executor))
         await self._runner.queue(turn)
         return self._session(session)
 
     async def steer(self, session_id: str, message: str) -> ExecutorSession:
         """Put a message into the running turn of an agent that can take it."""
-        turn = self._turn(session_id)
+        turn = self._runner.alive(session_id)
         if not turn.executor.capabilities.steer:
             raise UsageError(f"{turn.executor.name} takes no message in mid turn: wait, or interrupt it")
         assert turn.thread is not None
@@ -286,29 +215,9 @@ class CodexSessionManager:
         one that ended by default). It runs nothing until it is spoken to."""
         view = self._runner.view(self.reader.find(session_id))
         folder = self.place(_folder(working_dir or view.working_dir))
-        adapter, new, path = self.executor(view.executor), secrets.token_hex(4), self.reader.path(self.branch)
-        done = [t for t in self.reader.turns(view.id, path) if t.thread and not t.status.active]
-        source = next((t for t in reversed(done) if at_turn in (None, t.turn)), None)
-        if source is None or source.thread is None:
-            which = "turn that has ended" if at_turn is None else f"ended turn {at_turn}"
-            raise UsageError(f"{view.id} has no {which} to fork at")
-        can = adapter.capabilities.fork
-        if can == "none":
-            raise UsageError(f"{adapter.name} can't fork a thread: delegate a new session instead")
-        if can == "tip" and source != done[-1]:
-            raise UsageError(f"{adapter.name} can fork only at the last turn ({done[-1].turn})")
-        sink = self._runner.sink(new, self.branch, view.role)
-        spec = self._runner.spec(new, view.model, folder, view.role, view.settings)
-        forked = await adapter.fork(
-            source.thread, spec, sink, at_turn=source.native_turn if can == "turn" else None
-        )
-        self._runner.adopt(forked.thread, sink)
-        settings = {**view.settings, "thread": forked.thread, "at_turn": source.turn}
-        was = self.reader.bound(view.id, source.thread)
-        settings["was_in"] = was.cwd if was else None
-        if not forked.exact:
-            settings["brief"] = Binder(self.reader, adapter, self._runner.live).brief(view.id, path)
-        self._create(new, view.task, adapter.name, view.model, folder, settings, parent=view.id)
+        new = secrets.token_hex(4)
+        settings = await self.forks.fork(view, new, folder, at_turn=at_turn)
+        self._create(new, view.task, view.executor, view.model, folder, settings, parent=view.id)
         await self.store.commit()
         return self._session(new)
 
@@ -325,13 +234,13 @@ class CodexSessionManager:
         """Make the session of a run, and queue its turn."""
         self._check_start()
         self._create(session, task, executor, None, working_dir, {}, role=RUN)
-        await self._runner.queue(Turn(session, self.branch, 1, task, "person", self.executor(executor)))
+        await self._runner.queue(Turn(session, self.branch, 1, task, "person", self.agents.get(executor)))
 
     # -- stopping ---------------------------------------------------------------------
 
     async def interrupt(self, session_id: str, reason: str | None = None) -> None:
         """Stop the running turn, or take a queued one back; returns when it has ended."""
-        turn = self._turn(session_id, queued=True)
+        turn = self._runner.alive(session_id, queued=True)
         await self._runner.stop(turn, "interrupted", reason or "interrupted by the person")
 
     async def kill_session(self, session_id: str, reason: str | None = None) -> None:
@@ -350,7 +259,7 @@ class CodexSessionManager:
             await self._runner.stop(turn, "killed", reason or "ended by the person")
         view = self._runner.view(session)
         if view.thread is not None:
-            await self.executor(view.executor).end(view.thread)
+            await self.agents.get(view.executor).end(view.thread)
             self._runner.forget(view.thread)
         self._runner.record(session, view.turns, e.SessionEnded(reason, hidden))
         await self.store.commit()
@@ -379,65 +288,6 @@ class CodexSessionManager:
             self._runner.record(view.id, view.turns, e.Acknowledged(by))
             self.store.flush()
 
-    async def decide(self, request: str, decision: Decision, message: str = "") -> None:
-        """Decide an approval that an agent waits for."""
-        turn, event = self._request(request)
-        if not isinstance(event, e.ApprovalRequested):
-            raise UsageError(f"{request} is a question: answer it with words")
-        if decision not in event.choices:
-            raise UsageError(f"'{decision}' is not offered here: choose one of {', '.join(event.choices)}")
-        resolved = e.ApprovalResolved(
-            request=request, decision=decision, what=event.what, text=event.text, message=message
-        )
-        if turn.hold is not None:
-            turn.hold.decision.set_result((decision, message))  # heard only after this is recorded
-            await self._resolve(turn, resolved)
-            return
-        assert turn.thread is not None
-        if (own := self._questions.pop(request, None)) is not None:
-            own.set_result(decision)
-        else:
-            await turn.executor.answer(turn.thread, request, decision, message)
-        await self._resolve(turn, resolved)
-
-    async def answer(self, request: str, text: str) -> None:
-        """Answer a question that an agent or the pilot asked."""
-        turn, event = self._request(request)
-        if not isinstance(event, e.QuestionAsked):
-            raise UsageError(f"{request} is an approval: accept or decline it")
-        assert turn.thread is not None
-        if (own := self._questions.pop(request, None)) is not None:
-            own.set_result(text)
-        else:
-            await turn.executor.answer(turn.thread, request, "accept", text)
-        await self._resolve(turn, e.QuestionAnswered(request, event.text, text))
-
-    async def ask(self, session_id: str, request: e.QuestionAsked | e.ApprovalRequested) -> str | None:
-        """Ask the person within a running turn: the answer or the decision, or None
-        if the turn ends first."""
-        turn = self._turn(session_id)
-        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._questions[request.request] = future
-        self._runner.emit(turn, request)
-        await self._runner.wake()
-        try:
-            return await future
-        finally:
-            self._questions.pop(request.request, None)
-
-    async def _resolve(self, turn: Turn, event: e.ApprovalResolved | e.QuestionAnswered) -> None:
-        turn.heed(event)
-        self._runner.record(turn.session, turn.number, event, branch=turn.branch)
-        if not turn.requests:
-            self._runner.record(turn.session, turn.number, e.Acknowledged("answer"), branch=turn.branch)
-        await self.store.commit()
-
-    def _request(self, request: str) -> tuple[Turn, e.Event]:
-        for turn in self._runner.turns.values():
-            if request in turn.requests:
-                return turn, turn.requests[request]
-        raise UsageError(f"nothing waits for an answer to '{request}' any more")
-
     # -- leaving and coming back ------------------------------------------------------
 
     def recover(self) -> list[str]:
@@ -446,12 +296,12 @@ class CodexSessionManager:
         project's lock. Returns the ids of the interrupted."""
         held = held_by_budget(self.reader)
         for was, asked in held:
-            adapter = self.executor(self._runner.view(was.session, was.branch).executor)
+            adapter = self.agents.get(self._runner.view(was.session, was.branch).executor)
             turn = Turn(was.session, was.branch, was.turn, was.prompt, was.origin, adapter)
             self._runner.take_up(turn, asked)
         left = endings(
             self.reader,
-            self._settings.get("codex", ExecutorSettings()),
+            self.agents.settings("codex"),
             besides={(was.session, was.branch) for was, _ in held},
         )
         for was, events in left:
@@ -464,7 +314,7 @@ class CodexSessionManager:
         """End the agents' processes, where no turn runs; a turn starts them again."""
         if self.running():
             return
-        idle = {name: self._executors.pop(name) for name in NAMES if name in self._executors}
+        idle = self.agents.dismiss()
         self._runner.forget_served_by(idle)
         await asyncio.gather(*(x.aclose() for x in idle.values()))
 
@@ -473,9 +323,8 @@ class CodexSessionManager:
         if self._runner.closing:
             return
         await self._runner.close()
-        for question in self._questions.values():
-            question.cancel()
-        await asyncio.gather(*(x.aclose() for x in self._executors.values()))
+        self.requests.close()
+        await self.agents.aclose()
         self.reader.close()
         if self._owns_store:
             self.store.close()
@@ -521,16 +370,7 @@ class CodexSessionManager:
         if self.store.error:
             raise StoreError(f"nothing new is started: {self.store.error}")
         if shared:
-            self.check_beside()
-
-    def _turn(self, session_id: str, *, queued: bool = False) -> Turn:
-        session = self.reader.find(session_id)
-        turn = self._runner.turns.get((session, self.branch))
-        if turn is not None and not queued:
-            _check_held(turn)
-        if turn is None or not (queued or turn.thread):
-            raise UsageError(f"no turn runs on {session}")
-        return turn
+            self.beside.check()
 
     def _session(self, session: str) -> ExecutorSession:
         return self._wrap(self._runner.view(session))
@@ -538,15 +378,6 @@ class CodexSessionManager:
     def _wrap(self, view: SessionView) -> ExecutorSession:
         path = self.reader.path(self.branch)
         return ExecutorSession(view, lambda: self.reader.messages(view.id, path))
-
-
-def _check_held(turn: Turn) -> None:
-    """`SessionBusyError` where a budget keeps the turn from beginning."""
-    if turn.hold is not None:
-        raise SessionBusyError(
-            f"the last message to {turn.session} still waits, since a budget is used up: approve or deny "
-            f"{turn.hold.request} first"
-        )
 
 
 def _folder(path: str | Path) -> Path:

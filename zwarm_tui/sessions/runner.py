@@ -104,6 +104,17 @@ class TurnRunner:
             raise UsageError(f"session {session} is not on this branch: go to the one that it is on")
         return view
 
+    def alive(self, session_id: str, *, queued: bool = False) -> Turn:
+        """The turn of that session that runs on this branch, or with `queued` one that has
+        yet to begin; `UsageError` where there is none."""
+        session = self.reader.find(session_id)
+        turn = self.turns.get((session, self.branch))
+        if turn is not None and not queued:
+            turn.check_begun()
+        if turn is None or not (queued or turn.thread):
+            raise UsageError(f"no turn runs on {session}")
+        return turn
+
     # -- a turn's life ----------------------------------------------------------------
 
     async def queue(self, turn: Turn) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
 from zwarm_tui.core.budgets import Key
+from zwarm_tui.core.errors import SessionBusyError
 from zwarm_tui.executors.base import Executor, ToolHandler
 from zwarm_tui.sessions.budget import Hold
 
@@ -63,6 +64,14 @@ class Turn:
     def waiting(self) -> bool:
         """Silence is in order: a command or a tool runs, or a person is asked."""
         return bool(self.busy or self.requests)
+
+    def check_begun(self) -> None:
+        """`SessionBusyError` where a budget keeps it from beginning."""
+        if self.hold is not None:
+            raise SessionBusyError(
+                f"the last message to {self.session} still waits, since a budget is used up: approve or deny "
+                f"{self.hold.request} first"
+            )
 
     def heed(self, event: e.Event) -> None:
         """Keep account of what the turn is busy with."""

@@ -51,7 +51,7 @@ class Preview:
             "sessions_absent": [s.id for s in now if s.id not in then],
             "running": [{"id": t.session, "task": t.text} for t in running],
             "files": await self._differ(here, to, next_name, in_place=in_place),
-            "threads": [{"id": s.id, "how": self._sessions.how_forked(s, to.path)} for s in there if forks],
+            "threads": [{"id": s.id, "how": self._sessions.forks.how(s, to.path)} for s in there if forks],
             "effects": self._effects(here.path, to.path),
             "same": to.path == here.path and not running and not in_place,
         }

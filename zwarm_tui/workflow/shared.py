@@ -79,8 +79,8 @@ def chosen(given: Backend | None, sessions: CodexSessionManager) -> tuple[str, s
     """(provider, model) of a stage's agent; the swarm's own where none is named. `ValueError`
     names the providers where it is none of them."""
     if given is None:
-        return sessions.default_executor, sessions.default_model
+        return sessions.agents.default, sessions.default_model
     provider, _, model = given.partition(":") if isinstance(given, str) else (given[0], "", given[1])
-    if provider not in sessions.providers:
-        raise ValueError(f"Unsupported provider '{provider}'. Available: {', '.join(sessions.providers)}")
+    if provider not in sessions.agents.names:
+        raise ValueError(f"Unsupported provider '{provider}'. Available: {', '.join(sessions.agents.names)}")
     return provider, model or None

@@ -1,0 +1,84 @@
+"""What agents and the pilot want of their person, and what the person says to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from zwarm_tui.core import events as e
+from zwarm_tui.core.errors import UsageError
+from zwarm_tui.executors.base import Decision
+from zwarm_tui.sessions.runner import TurnRunner
+from zwarm_tui.sessions.turn import Turn
+
+
+class Requests:
+    """The open approvals and questions of all turns that are alive."""
+
+    def __init__(self, runner: TurnRunner) -> None:
+        self._runner = runner
+        self._own: dict[str, asyncio.Future[str | None]] = {}
+        """Those that no agent asked, but we ourselves."""
+
+    async def decide(self, request: str, decision: Decision, message: str = "") -> None:
+        """Decide an approval that an agent waits for."""
+        turn, event = self._open(request)
+        if not isinstance(event, e.ApprovalRequested):
+            raise UsageError(f"{request} is a question: answer it with words")
+        if decision not in event.choices:
+            raise UsageError(f"'{decision}' is not offered here: choose one of {', '.join(event.choices)}")
+        resolved = e.ApprovalResolved(
+            request=request, decision=decision, what=event.what, text=event.text, message=message
+        )
+        if turn.hold is not None:
+            turn.hold.decision.set_result((decision, message))  # heard only after this is recorded
+            await self._resolve(turn, resolved)
+            return
+        assert turn.thread is not None
+        if (own := self._own.pop(request, None)) is not None:
+            own.set_result(decision)
+        else:
+            await turn.executor.answer(turn.thread, request, decision, message)
+        await self._resolve(turn, resolved)
+
+    async def answer(self, request: str, text: str) -> None:
+        """Answer a question that an agent or the pilot asked."""
+        turn, event = self._open(request)
+        if not isinstance(event, e.QuestionAsked):
+            raise UsageError(f"{request} is an approval: accept or decline it")
+        assert turn.thread is not None
+        if (own := self._own.pop(request, None)) is not None:
+            own.set_result(text)
+        else:
+            await turn.executor.answer(turn.thread, request, "accept", text)
+        await self._resolve(turn, e.QuestionAnswered(request, event.text, text))
+
+    async def ask(self, session_id: str, request: e.QuestionAsked | e.ApprovalRequested) -> str | None:
+        """Ask the person within a running turn: the answer or the decision, or None
+        if the turn ends first."""
+        turn = self._runner.alive(session_id)
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._own[request.request] = future
+        self._runner.emit(turn, request)
+        await self._runner.wake()
+        try:
+            return await future
+        finally:
+            self._own.pop(request.request, None)
+
+    def close(self) -> None:
+        """Nobody answers any more: who asks is cancelled."""
+        for question in self._own.values():
+            question.cancel()
+
+    async def _resolve(self, turn: Turn, event: e.ApprovalResolved | e.QuestionAnswered) -> None:
+        turn.heed(event)
+        self._runner.record(turn.session, turn.number, event, branch=turn.branch)
+        if not turn.requests:
+            self._runner.record(turn.session, turn.number, e.Acknowledged("answer"), branch=turn.branch)
+        await self._runner.store.commit()
+
+    def _open(self, request: str) -> tuple[Turn, e.Event]:
+        for turn in self._runner.turns.values():
+            if request in turn.requests:
+                return turn, turn.requests[request]
+        raise UsageError(f"nothing waits for an answer to '{request}' any more")
