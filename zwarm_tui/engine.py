@@ -12,20 +12,17 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from zwarm_tui.config.paths import state_dir
-from zwarm_tui.config.prices import pricer
+from zwarm_tui import opening
 from zwarm_tui.config.settings import Settings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import UsageError, ZwarmError
 from zwarm_tui.core.model import SessionStatus, SessionView
-from zwarm_tui.executors.base import Decision, Executor, ExecutorSettings
+from zwarm_tui.executors.base import Decision, Executor
 from zwarm_tui.pilot.brain import choose
-from zwarm_tui.pilot.desk import left_open
 from zwarm_tui.pilot.pilot import PILOT, Pilot
 from zwarm_tui.runs import Runs
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.sessions.roles import RUN
-from zwarm_tui.sessions.terminals import interactive, see_to_leftovers
 from zwarm_tui.sessions.turn import Turn
 from zwarm_tui.store.lock import ProjectLock
 from zwarm_tui.store.log import Store
@@ -92,59 +89,19 @@ class Engine:
         these cost is read only after that: until they end, agents go on recording it.
         """
         settings = settings or Settings()
-        state = state_dir(project)
-        lock = ProjectLock(state, purpose)
-        lock.acquire()
-        try:
-            store = Store.open(state / "zwarm.db", price=pricer(settings))
-        except BaseException:
-            lock.release()
-            raise
-        sessions = CodexSessionManager(
-            state,
-            executor=executor or settings.executor,
-            default_model=settings.model,
-            max_concurrent=settings.max_concurrent,
-            store=store,
-            settings={
-                "codex": ExecutorSettings(settings.codex.path, dict(settings.codex.env), settings.codex.args),
-                **interactive(settings.agents, project),
-            },
-            thread_settings={"sandbox": settings.codex.sandbox, "approvals": settings.codex.approvals},
-            idle_timeout=settings.idle_timeout,
-            budget=settings.budget,
-            simulated=simulated,
-            project=project,
-            worktrees=settings.worktree,
+        lock, store = opening.lock_and_log(project, settings, purpose)
+        sessions = opening.sessions(
+            project, settings, store, executor=executor or settings.executor, simulated=simulated
         )
         engine = cls(project, settings, lock, store, sessions)
         if problem := await engine.timeline.snapshots.why_none():
             engine.problems.append(f"{problem}: agents work in it, and checkpoints hold no files")
         if clear is not None:
             await clear(sorted({turn.session for turn in engine.reader.unfinished()}))
-        engine.problems += await engine._take_back()
-        if engine.reader.open_checks():
-            from zwarm_tui.pipeline.recovery import recover  # seldom needed, and slow to import
-
-            recover(store, engine.reader)
-        engine.runs.recover()
-        engine.recovered = sessions.recover()
-        terminals, ended = await see_to_leftovers(engine.reader, project, engine.recovered)
-        engine.problems += ended
-        for record in [*left_open(engine.reader), *terminals]:
-            store.append(record)
-        engine.problems += await engine.timeline.recover()
+        engine.recovered, told = await opening.take_over(project, sessions, engine.runs, engine.timeline)
+        engine.problems += told
         engine.problems += await engine._adoption().recover()
         return engine
-
-    async def _take_back(self) -> list[str]:
-        """See to what commands of a dead engine left; a sentence on each."""
-        state = state_dir(self.project)
-        if not any(state.glob("runs/*/live.json")):
-            return []
-        from zwarm_tui.commands.recovery import recover  # seldom needed, and slow to import
-
-        return await recover(self.project, state, self.store, self.reader)
 
     # -- the pilot --------------------------------------------------------------------
 
