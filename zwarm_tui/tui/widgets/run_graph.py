@@ -18,25 +18,17 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from zwarm_tui.tui.render.literal import line_of
-from zwarm_tui.tui.render.rows import Piece, header
-from zwarm_tui.tui.render.wrap import fit
-from zwarm_tui.tui.runs import words
 from zwarm_tui.tui.runs.book import Run
 from zwarm_tui.tui.runs.keys import GRAPH
 from zwarm_tui.tui.runs.layers import Card, LayeredGraph, layers
 from zwarm_tui.tui.runs.rails import RailRow, rails
 from zwarm_tui.tui.widgets.ink import Ink
+from zwarm_tui.tui.widgets.stage_pen import StagePen
 from zwarm_tui.workflow.runs import StageView
 
 Mode = Literal["rails", "layers"]
 ROOMY = 100
 """From so many cells on, stages are cards in layers, if all layers are seen at once."""
-_FRAMES = {  # corners, across, down
-    "plain": ("╭", "╮", "╰", "╯", "─", "│"),
-    "unattended": ("╭", "╮", "╰", "╯", "╌", "╎"),
-    "chosen": ("┏", "┓", "┗", "┛", "━", "┃"),
-}
 
 
 class RunGraphView(ScrollView, can_focus=True):
@@ -148,10 +140,13 @@ class RunGraphView(ScrollView, can_focus=True):
 
     def refresh_changed(self) -> None:
         """Paint those stages in view that look different by now."""
+        if self.run is None:
+            return
         top = round(self.scroll_y)
         bottom = top + self.size.height
+        pen = self._pen(self.run)
         for name, start, height in self._in_view(top, bottom):
-            seen = self._seen(name)
+            seen = pen.seen(name)
             if self._painted.get(name) != seen:
                 self._painted[name] = seen
                 for y in range(max(start, top), min(start + height, bottom)):
@@ -170,24 +165,6 @@ class RunGraphView(ScrollView, can_focus=True):
                 yield card.stage, card.y, card.height
                 for at, (name, _) in enumerate(card.nested):
                     yield name, card.y + 3 + at, 1
-
-    def _seen(self, name: str) -> tuple[object, ...]:
-        """All of a stage that the graph shows: where it is the same, so is the picture."""
-        run = self.run
-        if run is None or (stage := run.view.stages.get(name)) is None:
-            return ()
-        chosen = name == self.chosen
-        return (
-            words.stage_look(stage, run.view, name in self._asking),
-            words.attempt(stage),
-            words.took(stage, run.view, self._clock()),
-            words.spent(run, name),
-            words.marks(run.checks_of(name)) if run.checks else (),
-            words.begun(stage),
-            words.trouble(stage),
-            chosen,
-            chosen and self.has_focus,
-        )
 
     # -- the cursor ---------------------------------------------------------------------
 
@@ -321,11 +298,16 @@ class RunGraphView(ScrollView, can_focus=True):
         strip = self._line(y + round(self.scroll_y))
         return strip.adjust_cell_length(self.size.width).apply_style(self._ground or self.rich_style)
 
+    def _pen(self, run: Run) -> StagePen:
+        return StagePen(run, self.ink, self._clock(), self._asking, self.chosen, self.has_focus)
+
     def _line(self, y: int) -> Strip:
-        if self.run is None:
+        at, line = divmod(y, 2)
+        if self.run is None or (self.mode == "rails" and not 0 <= at < len(self._rows)):
             return Strip.blank(self._width)
+        pen = self._pen(self.run)
         if self.mode == "rails":
-            return self._rail_line(y)
+            return pen.rail_line(self._rows[at], line, self._width)
         left = round(self.scroll_x)
         right = left + self._width
         dim = self.ink("zwarm-dim")
@@ -335,7 +317,7 @@ class RunGraphView(ScrollView, can_focus=True):
             if wire.x < right and wire.x + len(wire.text) > left
         ]
         parts += [
-            (card.x, self._card(card, y - card.y))
+            (card.x, self._card(pen, card, y - card.y))
             for card in self._graph.on_row.get(y, ())
             if card.x < right and card.x + self._graph.card > left
         ]
@@ -346,126 +328,13 @@ class RunGraphView(ScrollView, can_focus=True):
             at = x + strip.cell_length
         return Strip(segments).crop(left, right)
 
-    def _rail_line(self, y: int) -> Strip:
-        at, line = divmod(y, 2)
-        if not 0 <= at < len(self._rows):
-            return Strip.blank(self._width)
-        row, run, width = self._rows[at], self.run, self._width
-        assert run is not None
-        stage, ink = run.view.stages[row.stage], self.ink
-        look = words.stage_look(stage, run.view, row.stage in self._asking)
-        colour, dim = ink(look.colour, bold=look.loud), ink("zwarm-dim")
-        room = max(width // 2, 12)
-        lead = fit(row.first if line == 0 else row.second, room)
-        chosen = row.stage == self.chosen
-        edge = ("▌" if chosen else " ", ink("primary" if self.has_focus else "zwarm-dim"))
-        if line == 0:
-            quiet = stage.headless and not look.loud
-            name = dim if quiet else ink("foreground", bold=chosen or look.loud)
-            left: list[Piece] = [edge, (lead, dim), (f"{look.sign} ", colour), (line_of(stage.name), name)]
-            strip = header(left, self._figures(stage, run, width), width)
-        else:
-            strip = header([edge, (lead, dim), *self._story(stage, run, look, row.after)], [], width)
-        return strip.adjust_cell_length(width).apply_style(self._under(chosen))
-
-    def _figures(self, stage: StageView, run: Run, width: int) -> list[Piece]:
-        now, dim, ink = self._clock(), self.ink("zwarm-dim"), self.ink
-        tries = words.attempt(stage)
-        again = ink("zwarm-waiting") if stage.attempt > 1 else dim
-        return [
-            (f"{tries:>5}", again),
-            (f"{words.took(stage, run.view, now):>8}", dim),
-            (f"{words.spent(run, stage.name):>9} ", ink("zwarm-money")),
-        ]
-
-    def _story(self, stage: StageView, run: Run, look: words.Look, after: Collection[str]) -> list[Piece]:
-        """The second line: the state, what was checked, what is wrong, who works on it."""
-        ink, dim = self.ink, self.ink("zwarm-dim")
-        pieces: list[Piece] = [(look.word, ink(look.colour))]
-        for text, colour in words.marks(run.checks_of(stage.name)):
-            pieces += [(" · ", dim), (text, ink(colour))]
-        if why := words.trouble(stage):
-            pieces += [(" · ", dim), (why, ink("foreground"))]
-        facts = [
-            line_of(stage.what),
-            "unattended" if stage.headless else "",
-            words.begun(stage),
-            line_of(stage.backend or ""),
-        ]
-        if after:
-            facts.append(f"after {line_of(', '.join(after))}")
-        return [*pieces, *((f" · {fact}", dim) for fact in facts if fact)]
-
-    def _card(self, card: Card, line: int) -> Strip:
+    def _card(self, pen: StagePen, card: Card, line: int) -> Strip:
         """A line of a card, drawn anew only where it looks different by now: a line of
         the screen holds pieces of several cards, and few of them change at a time."""
         inner = line - 3
         name = card.nested[inner][0] if 0 <= inner < len(card.nested) else card.stage
-        seen = (*self._seen(card.stage), *(self._seen(name) if name != card.stage else ()))
+        seen = (*pen.seen(card.stage), *(pen.seen(name) if name != card.stage else ()))
         known = self._lines.get((card.stage, line))
         if known is None or known[0] != seen:
-            known = self._lines[card.stage, line] = (seen, self._card_line(card, line))
+            known = self._lines[card.stage, line] = (seen, pen.card_line(card, line, self._graph.card))
         return known[1]
-
-    def _card_line(self, card: Card, line: int) -> Strip:
-        run = self.run
-        assert run is not None
-        stage, ink = run.view.stages[card.stage], self.ink
-        look = words.stage_look(stage, run.view, card.stage in self._asking)
-        chosen, wide = card.stage == self.chosen, self._graph.card
-        a, b, c, d, across, down = _FRAMES[
-            "chosen" if chosen else "unattended" if stage.headless else "plain"
-        ]
-        frame = (
-            ink("primary", bold=True)
-            if chosen and self.has_focus
-            else ink(look.colour if look.loud else "zwarm-dim")
-        )
-        if line in (0, card.height - 1):
-            text = f"{a}{across * (wide - 2)}{b}" if line == 0 else f"{c}{across * (wide - 2)}{d}"
-            return Strip([Segment(text, frame)])
-        inner = self._inside(card, stage, run, look, line, wide - 4)
-        ground = self._under(chosen and line < 3)
-        body = [Segment(" "), *inner.adjust_cell_length(wide - 4), Segment(" ")]
-        return Strip([Segment(down, frame), *Strip(body).apply_style(ground), Segment(down, frame)], wide)
-
-    def _inside(
-        self, card: Card, stage: StageView, run: Run, look: words.Look, line: int, width: int
-    ) -> Strip:
-        ink, dim, now = self.ink, self.ink("zwarm-dim"), self._clock()
-        if line == 1:
-            quiet = stage.headless and not look.loud
-            name = dim if quiet else ink("foreground", bold=True)
-            tries = words.attempt(stage)
-            again = ink("zwarm-waiting") if stage.attempt > 1 else dim
-            left = [(f"{look.sign} ", ink(look.colour, bold=look.loud)), (line_of(stage.name), name)]
-            return header(left, [(tries, again)] if tries else [], width)
-        if line == 2:
-            cost = words.spent(run, stage.name)
-            right: list[Piece] = [(words.took(stage, run.view, now), dim)]
-            right += [(f" {cost}", ink("zwarm-money"))] if cost else []
-            return header([(look.word, ink(look.colour))], right, width)
-        if 0 <= line - 3 < len(card.nested):
-            name_, depth = card.nested[line - 3]
-            inner = run.view.stages[name_]
-            seen = words.stage_look(inner, run.view, name_ in self._asking)
-            chosen = name_ == self.chosen
-            quiet = inner.headless and not seen.loud
-            text = dim if quiet else ink("foreground", bold=chosen)
-            left = [
-                ("▌" if chosen else " ", ink("primary" if self.has_focus else "zwarm-dim")),
-                (f"{'  ' * (depth - 1)}╰╴" if depth > 1 else "", dim),
-                (f"{seen.sign} ", ink(seen.colour, bold=seen.loud)),
-                (line_of(name_), text),
-            ]
-            took = words.took(inner, run.view, now)
-            strip = header(left, [(took, dim)] if took else [], width)
-            return strip.adjust_cell_length(width).apply_style(self._under(chosen))
-        pieces: list[Piece] = []
-        for text_, colour in words.marks(run.checks_of(stage.name)):
-            pieces += [("  " if pieces else "", None), (text_, ink(colour))]
-        return header(pieces, [], width)
-
-    def _under(self, chosen: bool) -> Style:
-        """What lies under a stage: a bar under the cursor."""
-        return self.ink("", on="panel") if chosen and self.has_focus else Style.null()
