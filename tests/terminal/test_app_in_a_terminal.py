@@ -59,6 +59,8 @@ def test_say_see_jump_branch_and_come_back(start: Start, project: Path) -> None:
     app.send("@say The second answer" + ENTER)
     app.wait_for("T2")
     app.send(":T1" + ENTER)
+    app.wait_for("Jump to T1?")
+    app.send(ENTER)
     app.wait_for("branches from T1")
     app.send("@say Another line" + ENTER)
     app.wait_for("branch-2", "T3")

@@ -23,7 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "ack": ("decide", "Mark a session as seen."),
     "approve": ("decide", "Let an agent do what it asks for, or not."),
     "answer": ("decide", "Answer a question."),
-    "attach": ("attach", "Go to the terminal that an agent or a run works in."),
+    "attach": ("attach", "Show the terminal that an agent or a run works in."),
     "wait": ("wait", "Wait until sessions are done."),
     "ls": ("sessions", "List the sessions."),
     "peek": ("sessions", "A session's status and latest message."),
