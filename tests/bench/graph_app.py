@@ -10,7 +10,7 @@ from zwarm_tui.client import EngineClient
 from zwarm_tui.config.settings import PilotSettings, Settings, UiSettings
 from zwarm_tui.tui.app import ZwarmApp
 
-LANES, LAYERS, RATE, SECONDS = 50, 4, 40, 60
+LANES, LAYERS, RATE, SECONDS = 50, 4, 40, 600
 SETTINGS = Settings(
     executor="demo",
     max_concurrent=LANES,

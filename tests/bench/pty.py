@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 
@@ -68,5 +69,17 @@ class Terminal:
         self.child.close()
         return self.child.exitstatus
 
+    def waited(self) -> float:
+        """Seconds that its main thread was ready to run, but others had the cores."""
+        return int(Path(f"/proc/{self.child.pid}/schedstat").read_text().split()[1]) / 1e9
+
     def close(self) -> None:
+        """Hang up, as closing a window does; kill it where it has not gone in a while."""
+        for number, seconds in ((signal.SIGHUP, 5.0), (signal.SIGKILL, 20.0)):
+            self.child.kill(number)
+            end = time.perf_counter() + seconds
+            while self.child.isalive() and time.perf_counter() < end:
+                self.drain(0.05)
+            if not self.child.isalive():
+                break
         self.child.close(force=True)

@@ -90,6 +90,13 @@ def test_the_graph(snap_compare: Compare, project: Path, state: str, size: str, 
     assert snap_compare(app_in(project, theme), terminal_size=SIZES[size], run_before=after())
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_the_graph_between_the_sizes(snap_compare: Compare, project: Path, state: str) -> None:
+    """Cards are narrower where all layers then fit."""
+    fill(project, STATES[state])
+    assert snap_compare(app_in(project), terminal_size=(160, 45), run_before=after())
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_all_runs(snap_compare: Compare, project: Path, size: str) -> None:
     """Who waits for the person is on top."""

@@ -97,6 +97,7 @@ async def _to_the_end(app: ZwarmApp, pilot: Pilot[Any]) -> None:
     await _start(app, pilot, "talk")
     await until(pilot, lambda: "▲ choose" in drawn(app), 60)
     assert "Which of the two?" in str(app.screen.query_one("#stage-facts").content) + drawn(app)  # type: ignore[attr-defined]
+    await until(pilot, lambda: app.board.requests)
     await pilot.press("d")
     await until(pilot, lambda: isinstance(app.screen, RequestScreen))
     await pilot.press(*"calm", "enter")

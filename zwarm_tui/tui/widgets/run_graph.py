@@ -72,6 +72,10 @@ class RunGraphView(ScrollView, can_focus=True):
         """Stage -> what of it was last painted."""
         self._lines: dict[tuple[str, int], tuple[tuple[object, ...], Strip]] = {}
         """Lines of cards, as they were last drawn."""
+        self._brush: StagePen | None = None
+        """The pen of the paint that goes on."""
+        self._seen: dict[str, tuple[object, ...]] = {}
+        """Stage -> what it has seen in this paint: many lines ask for it."""
         self._ink: Ink | None = None
         self._ground: Style | None = None
         self._newest = True
@@ -108,8 +112,20 @@ class RunGraphView(ScrollView, can_focus=True):
             self.post_message(self.Moved())
         region = self._region(stage)
         if region is not None:
-            self.scroll_to_region(region, animate=False, force=True, immediate=True)
+            self._bring(region)
         self.refresh_changed()
+
+    def _bring(self, region: Region) -> None:
+        """Scroll to where a stage is, if it is out of view; a third of the view further
+        than is needed, so that not each step of the cursor paints the whole view."""
+        top, height = round(self.scroll_y), self.size.height
+        spare = max(min(height // 3, height - region.height), 0)
+        if region.y < top:
+            region = Region(region.x, max(region.y - spare, 0), region.width, region.height + spare)
+        elif region.bottom > top + height:
+            spare = min(spare, max(self.virtual_size.height - region.bottom, 0))
+            region = region.grow((0, 0, spare, 0))
+        self.scroll_to_region(region, animate=False, force=True, immediate=True)
 
     def _lay_out(self) -> None:
         run = self.run
@@ -289,10 +305,12 @@ class RunGraphView(ScrollView, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         self._ground = self.rich_style  # asked for once a paint, not once a row
+        self._brush = self._pen(self.run) if self.run is not None else None
         try:
             return super().render_lines(crop)
         finally:
-            self._ground = None
+            self._ground = self._brush = None
+            self._seen.clear()
 
     def render_line(self, y: int) -> Strip:
         strip = self._line(y + round(self.scroll_y))
@@ -305,7 +323,7 @@ class RunGraphView(ScrollView, can_focus=True):
         at, line = divmod(y, 2)
         if self.run is None or (self.mode == "rails" and not 0 <= at < len(self._rows)):
             return Strip.blank(self._width)
-        pen = self._pen(self.run)
+        pen = self._brush or self._pen(self.run)
         if self.mode == "rails":
             return pen.rail_line(self._rows[at], line, self._width)
         left = round(self.scroll_x)
@@ -333,8 +351,15 @@ class RunGraphView(ScrollView, can_focus=True):
         the screen holds pieces of several cards, and few of them change at a time."""
         inner = line - 3
         name = card.nested[inner][0] if 0 <= inner < len(card.nested) else card.stage
-        seen = (*pen.seen(card.stage), *(pen.seen(name) if name != card.stage else ()))
+        seen = (self._seen_by(pen, card.stage), self._seen_by(pen, name) if name != card.stage else ())
         known = self._lines.get((card.stage, line))
         if known is None or known[0] != seen:
             known = self._lines[card.stage, line] = (seen, pen.card_line(card, line, self._graph.card))
         return known[1]
+
+    def _seen_by(self, pen: StagePen, stage: str) -> tuple[object, ...]:
+        if pen is not self._brush:
+            return pen.seen(stage)
+        if (seen := self._seen.get(stage)) is None:
+            seen = self._seen[stage] = pen.seen(stage)
+        return seen
