@@ -23,10 +23,13 @@ from zwarm_tui.timeline import Timeline
 
 if TYPE_CHECKING:
     from zwarm_tui.commands.run import CommandRun
+    from zwarm_tui.pipeline import ReviewRequest, ReviewResult
     from zwarm_tui.workflow.runs import RunView
 
 Json = dict[str, Any]
 NAME = "run"
+_DIFF_CAP = 60_000
+"""Characters of the changes that stand in a review's request."""
 DIED = "the process that ran it died: it can be resumed"
 KINDS = ("workflow", "command")
 
@@ -226,10 +229,22 @@ class Runs:
         async def ask(question: str) -> str:
             asked = e.QuestionAsked(f"q-{secrets.token_hex(4)}", question)
             with sessions.on_branch(branch):
-                answer = await sessions.requests.ask(run, asked)
-            if answer is None:
-                raise UsageError("the run was stopped before an answer came")
-            return answer
+                return await sessions.requests.ask(run, asked)
+
+        async def judge(stage: str, work: ReviewRequest) -> ReviewResult:
+            from zwarm_tui.workflow.work import reviewed
+
+            asked = e.ApprovalRequested(
+                request=f"r-{secrets.token_hex(4)}",
+                what="review",
+                text=f"{stage}: {work.task}",
+                cwd=str(work.working_dir),
+                reason=work.diff[:_DIFF_CAP],
+                choices=("accept", "decline"),
+            )
+            with sessions.on_branch(branch):
+                decision, words = await sessions.requests.judge(run, asked)
+            return reviewed(decision == "accept", words)
 
         async def point(stage: str) -> None:
             about = {"run": run, "stage": stage}
@@ -243,6 +258,7 @@ class Runs:
             human=ask if attended else None,
             attended=attended,
             point=point,
+            judge=judge if attended else None,
             **how,
         )
 

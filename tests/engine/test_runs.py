@@ -10,6 +10,7 @@ import pytest
 
 from tests.workflow.conftest import until
 from zwarm_tui.config.settings import Settings
+from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import SessionBusyError, UsageError
 from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.engine import Engine
@@ -147,3 +148,38 @@ async def test_from_a_stage_on_as_a_branch(engine: Engine) -> None:
     assert worktree is not None
     served = engine.sessions.get_session(view.stages["draft"].served[0].session).view
     assert served.working_dir == worktree, "its agents work on the branch's own files"
+
+
+REVIEWED = """
+async def run(ctx):
+    async def do(s):
+        return await s.work("@run echo made > made.txt\\n@say made it", review="you")
+
+    return (await ctx.stage("do", do)).result["review_attempts"]
+"""
+
+
+async def test_a_review_by_the_person_waits_for_their_verdict(engine: Engine) -> None:
+    (engine.project / "reviewed.py").write_text(REVIEWED)
+    run = (await engine.start_run("workflow", "reviewed.py", {}))["run_id"]
+    request = engine.reader.request(await asked(engine, run))
+    assert request is not None
+    event = request.event
+    assert isinstance(event, e.ApprovalRequested)
+    assert (event.what, event.choices, event.cwd) == ("review", ("accept", "decline"), str(engine.project))
+    assert event.text.startswith("do: @run echo made")
+    assert find_run(engine.reader, run).status == "needs_review"
+    view = engine.sessions.get_session(run).view
+    assert view.attention is not None
+    assert view.attention.reason == "approval"
+    await engine.approve(run, decision="decline", message="Make it better.\n@run echo better > made.txt")
+    await engine.approve(await asked(engine, run))
+    done = await engine.sessions.wait(run, 30)
+    assert (done.status, done.view.last_message) == (SessionStatus.COMPLETED, "2")
+    assert (engine.project / "made.txt").read_text() == "better\n"
+    served = find_run(engine.reader, run).stages["do"].served[0].session
+    [first, last] = [r.event for r in engine.reader.records(served, kinds=("review",))]
+    assert isinstance(first, e.ReviewDone)
+    assert [str(f) for f in first.findings] == ["[P1] Make it better."]
+    assert isinstance(last, e.ReviewDone)
+    assert last.passed

@@ -162,6 +162,23 @@ def held_by_budget(project: Path) -> None:
     log.store.close()
 
 
+def in_review(project: Path) -> None:
+    """A run whose work waits for its person's verdict."""
+    log = Log(project)
+    asks = e.ApprovalRequested(
+        request="r-1",
+        what="review",
+        text="implement: Say hello in the log's first line",
+        cwd="/home/you/todo",
+        reason="--- a/log.py\n+++ b/log.py\n@@ -1 +1,2 @@\n+print('hello')\n import sys\n",
+        choices=("accept", "decline"),
+    )
+    log.session("5e7d2a10", "task_loop tasks=Say hello", branch=2, ago=50)
+    for event in (e.UserMessage("task_loop tasks=Say hello"), asks, e.AttentionRaised("approval", asks.text)):
+        log.add(event, "5e7d2a10", branch=2, turn=1, ago=30)
+    log.store.close()
+
+
 class Recorder:
     """An engine that notes its verbs. `replies` are answers by verb; `fails` errors."""
 

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.tui.journeys import travel
-from tests.tui.scene import Recorder, fill, held_by_budget, make_app
+from tests.tui.scene import Recorder, fill, held_by_budget, in_review, make_app
 from tests.tui.test_app import PREVIEW
 from zwarm_tui.config.settings import BudgetSettings, UiSettings
 from zwarm_tui.tui.app import ZwarmApp
@@ -121,6 +121,15 @@ def test_a_turn_that_its_budget_holds(snap_compare: Compare, project: Path, keys
     fill(project)
     held_by_budget(project)
     app = app_in(project, budget=BudgetSettings(usd=0.18))
+    assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=after("ctrl+n", "ctrl+n", "f3", *keys))
+
+
+@pytest.mark.parametrize("keys", [[], ["ctrl+r"]], ids=["in-place", "dialog"])
+def test_work_that_waits_for_a_review(snap_compare: Compare, project: Path, keys: list[str]) -> None:
+    """What is to be judged, with what changed."""
+    fill(project)
+    in_review(project)
+    app = app_in(project)
     assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=after("ctrl+n", "ctrl+n", "f3", *keys))
 
 

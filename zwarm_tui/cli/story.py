@@ -77,7 +77,7 @@ def describe(event: e.Event) -> tuple[str, str, str | None]:
             called = f"{event.tool} {event.arguments}\n{_last(event.result)}".rstrip()
             return "called", called, "magenta" if event.ok else "red"
         case e.ApprovalRequested():
-            label = "over budget" if event.what == "budget" else "asks leave"
+            label = {"budget": "over budget", "review": "asks review"}.get(event.what, "asks leave")
             return label, "\n".join(filter(None, (event.text, event.reason))), "yellow"
         case e.ApprovalResolved():
             return "decided", f"{event.decision} by {event.by}: {event.text}", "yellow"

@@ -16,7 +16,7 @@ class Requests:
 
     def __init__(self, runner: TurnRunner) -> None:
         self._runner = runner
-        self._own: dict[str, asyncio.Future[str | None]] = {}
+        self._own: dict[str, asyncio.Future[tuple[str, str]]] = {}
         """Those that no agent asked, but we ourselves."""
 
     async def decide(self, request: str, decision: Decision, message: str = "") -> None:
@@ -35,7 +35,7 @@ class Requests:
             return
         assert turn.thread is not None
         if (own := self._own.pop(request, None)) is not None:
-            own.set_result(decision)
+            own.set_result((decision, message))
         else:
             await turn.executor.answer(turn.thread, request, decision, message)
         await self._resolve(turn, resolved)
@@ -47,16 +47,20 @@ class Requests:
             raise UsageError(f"{request} is an approval: accept or decline it")
         assert turn.thread is not None
         if (own := self._own.pop(request, None)) is not None:
-            own.set_result(text)
+            own.set_result((text, ""))
         else:
             await turn.executor.answer(turn.thread, request, "accept", text)
         await self._resolve(turn, e.QuestionAnswered(request, event.text, text))
 
-    async def ask(self, session_id: str, request: e.QuestionAsked | e.ApprovalRequested) -> str | None:
-        """Ask the person within a running turn: the answer or the decision, or None
-        if the turn ends first."""
+    async def ask(self, session_id: str, request: e.QuestionAsked | e.ApprovalRequested) -> str:
+        """Ask the person within a running turn: the answer or the decision. Cancelled if
+        the turn ends first."""
+        return (await self.judge(session_id, request))[0]
+
+    async def judge(self, session_id: str, request: e.QuestionAsked | e.ApprovalRequested) -> tuple[str, str]:
+        """The same, with the person's words beside a decision."""
         turn = self._runner.alive(session_id)
-        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
         self._own[request.request] = future
         self._runner.emit(turn, request)
         await self._runner.wake()

@@ -198,6 +198,9 @@ class StageContext(Context):
         if review == "you":
 
             async def judge(request: ReviewRequest) -> ReviewResult:
+                if (person := self._run.judge) is not None and not self.headless:
+                    what = f"review: {first_line(request.task)}"
+                    return await self._asked(what, lambda: person(self.name, request))
                 answer = await self.ask(
                     f"Review what session {request.session_id} did in {request.working_dir}: "
                     "answer ok, or say what has to be fixed."
@@ -262,15 +265,22 @@ class StageContext(Context):
             raise UnattendedError(f"stage '{self.name}' is unattended, and asked: {question}")
         if run.human is None:
             raise UnattendedError(f"stage '{self.name}' asked, and nobody is here to answer: {question}")
-        about = {"run": run.journal.run, "stage": self.name, "question": question}
-        answer: str | None = None
-        await run.journal.record(e.StageAsked(**about))
-        try:
-            answer = await run.human(question)
-        finally:
-            await run.journal.record(e.StageAnswered(**about, answer=answer))
+        human = run.human
+        answer = await self._asked(question, lambda: human(question))
         run.said.append(answer)
         return answer
+
+    async def _asked(self, question: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Wait for the person; the run shows that it does."""
+        about = {"run": self._run.journal.run, "stage": self.name, "question": question}
+        answer: T | None = None
+        await self._run.journal.record(e.StageAsked(**about))
+        try:
+            answer = await ask()
+            return answer
+        finally:
+            said = None if answer is None else str(answer)
+            await self._run.journal.record(e.StageAnswered(**about, answer=said))
 
 
 async def _run_stage(

@@ -20,7 +20,7 @@ from zwarm_tui.workflow.errors import PipelineError, UnawaitedStageError
 from zwarm_tui.workflow.files import Workflow
 from zwarm_tui.workflow.inputs import resolve
 from zwarm_tui.workflow.runs import RunView, StageView, find_run
-from zwarm_tui.workflow.shared import Human, Point, RunState
+from zwarm_tui.workflow.shared import Human, Judge, Point, RunState
 from zwarm_tui.workflow.stages import Journal, StageRunner, as_json
 from zwarm_tui.workflow.transcripts import Transcripts
 
@@ -52,6 +52,7 @@ class WorkflowRun:
         human: Human | None = None,
         attended: bool = False,
         point: Point | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self.workflow = workflow
         self._sessions = sessions
@@ -79,6 +80,7 @@ class WorkflowRun:
             begun={},
             said=[],
             point=point,
+            judge=judge,
         )
         self._state.said += self._state.inputs.values()
 

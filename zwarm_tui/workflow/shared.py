@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
+from zwarm_tui.pipeline import ReviewRequest, ReviewResult
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.workflow.errors import StageNotCompletedError
 from zwarm_tui.workflow.runs import StageView
@@ -51,6 +52,10 @@ class StageHandle(Generic[T]):
         self._done, self._result, self._digest = True, result, digest
 
 
+Judge = Callable[[str, ReviewRequest], Awaitable[ReviewResult]]
+"""How a piece of work reaches the person who reviews it, with the stage that it is of."""
+
+
 @dataclass(slots=True)
 class RunState:
     """What all contexts of one run share."""
@@ -73,6 +78,7 @@ class RunState:
     said: list[str]
     """Texts of agents and people, which prompts may quote."""
     point: Point | None = None
+    judge: Judge | None = None
 
 
 def chosen(given: Backend | None, sessions: CodexSessionManager) -> tuple[str, str | None]:

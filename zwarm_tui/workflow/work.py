@@ -90,7 +90,12 @@ async def see_through(
 def verdict(answer: str) -> ReviewResult:
     """What a person's words on a piece of work mean."""
     words = answer.strip()
-    if words.lower().rstrip(".!") in ACCEPTED:
+    return reviewed(words.lower().rstrip(".!") in ACCEPTED, words)
+
+
+def reviewed(good: bool, words: str) -> ReviewResult:
+    """A person's verdict. Where they want changes, their words are one finding."""
+    if good:
         return ReviewResult(True)
-    first, _, rest = words.partition("\n")
+    first, _, rest = words.strip().partition("\n")
     return ReviewResult(False, (ReviewFinding(1, first or "it was not accepted", rest.strip()),))

@@ -33,7 +33,14 @@ _BUDGET = {
     "decline": "not begun, for its budget",
     "withdrawn": "withdrawn: the turn was taken back",
 }
+_REVIEW = {
+    "accept": "accepted",
+    "decline": "changes wanted",
+    "withdrawn": "withdrawn: the run was stopped",
+}
 _BOX = 100
+_SHOWN = 30
+"""Lines of the changes under review in the box; the dialog has them all."""
 
 
 def request_parts(block: Block, open: bool) -> list[Part]:
@@ -52,6 +59,8 @@ def request_parts(block: Block, open: bool) -> list[Part]:
 def _approval(event: e.ApprovalRequested) -> list[Part]:
     if event.what == "budget":
         return _budget(event)
+    if event.what == "review":
+        return _review(event)
     title = f"Approval: the agent asks to {_WHAT.get(event.what, line_of(event.what[:40]))}"
     about = [
         *([f"in {exact(event.cwd)}"] if event.cwd else []),
@@ -62,6 +71,16 @@ def _approval(event: e.ApprovalRequested) -> list[Part]:
         event.text, lambda piece, width, palette: _inside(exact(piece), width, palette, palette.strong)
     )
     return _boxed(title, body, about, f"Enter or a click decides: {choices}")
+
+
+def _review(event: e.ApprovalRequested) -> list[Part]:
+    body = long_part(
+        event.text, lambda piece, width, palette: _inside(exact(piece), width, palette, palette.strong)
+    )
+    about = [*([f"in {exact(event.cwd)}"] if event.cwd else []), *exact(event.reason).split("\n")[:_SHOWN]]
+    return _boxed(
+        "Review: is this good?", body, about, "Enter or a click decides: accept, or ask for changes"
+    )
 
 
 def _budget(event: e.ApprovalRequested) -> list[Part]:
@@ -128,7 +147,7 @@ def _resolved(event: e.ApprovalResolved, open: bool) -> list[Part]:
     def line(width: int, palette: Palette) -> list[Strip]:
         yes = event.decision.startswith("accept")
         sign, style = ("✓", palette.done) if yes else ("⊘", palette.interrupted)
-        words = _BUDGET if event.what == "budget" else _DECIDED
+        words = {"budget": _BUDGET, "review": _REVIEW}.get(event.what, _DECIDED)
         decided = words.get(event.decision, line_of(event.decision))
         by = f" by {line_of(event.by)}" if event.by and event.decision != "withdrawn" else ""
         left = [(" " * GUTTER, None), (f"{sign} {decided}", style), (f"{by}  ", palette.dim)]

@@ -29,7 +29,17 @@ _BUDGET = {
     "accept_session": ("s", "Begin it, and forget this budget until the host ends"),
     "decline": ("d", "Don't begin it, and say why"),
 }
-_WHAT = {"command": "wants to run a command", "files": "wants to change files", "tool": "wants to use a tool"}
+_REVIEW = {
+    "accept": ("a", "Accept the work"),
+    "decline": ("d", "Ask for changes, and say which"),
+}
+_OWN = {"budget": _BUDGET, "review": _REVIEW}
+_WHAT = {
+    "command": "wants to run a command",
+    "files": "wants to change files",
+    "tool": "wants to use a tool",
+    "review": "wants your review",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +69,10 @@ class RequestScreen(ModalScreen[Decided | None]):
             with VerticalScroll(id="body", can_focus=False):
                 yield Static(self._body(), markup=False)
             if isinstance(event, ApprovalRequested):
-                texts = _BUDGET if event.what == "budget" else _TEXTS
+                texts = _OWN.get(event.what, _TEXTS)
                 yield Choices([Choice(*texts[c], c) for c in event.choices if c in texts])
-                yield Input(placeholder="Why not? (Enter sends; may stay empty)", id="words")
+                why = "What has to change?" if event.what == "review" else "Why not?"
+                yield Input(placeholder=f"{why} (Enter sends; may stay empty)", id="words")
             elif isinstance(event, QuestionAsked):
                 if event.options:
                     yield Choices([Choice(str(n), o, o) for n, o in enumerate(event.options[:9], 1)])
