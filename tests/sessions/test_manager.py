@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from zwarm_tui.core.errors import SessionBusyError, SessionNotFoundError, UsageError
+from zwarm_tui.core.events import Notice
 from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.sessions import CodexSessionManager
 
@@ -185,3 +186,30 @@ async def test_wrong_use_is_a_sentence(manager: CodexSessionManager, tmp_path: P
         await manager.start_session("  ")
     with pytest.raises(UsageError, match="no status 'busy'"):
         manager.list_sessions("busy")
+
+
+async def test_a_long_session_says_so_once(manager: CodexSessionManager, tmp_path: Path) -> None:
+    s = await manager.start_session("@say One.", working_dir=tmp_path)
+    await manager.wait(s.id, timeout=10)
+
+    def warnings() -> list[str]:
+        manager.store.flush()
+        records = manager.reader.records(s.id, manager.reader.path(manager.branch))
+        return [r.event.text for r in records if isinstance(r.event, Notice)]
+
+    for turn in range(2, 13):
+        assert len(warnings()) == (turn > 10)
+        await manager.send_message(s.id, "@say More.")
+        await manager.wait(s.id, timeout=10)
+    [warning] = warnings()
+    assert "10 turns" in warning
+    assert "branch from a checkpoint, or start afresh with a summary" in warning
+
+
+async def test_a_full_context_is_told_of_at_once(manager: CodexSessionManager, tmp_path: Path) -> None:
+    s = await manager.start_session("@say Full.\n@usage 258000 0 0", working_dir=tmp_path)
+    await manager.wait(s.id, timeout=10)
+    manager.store.flush()
+    records = manager.reader.records(s.id, manager.reader.path(manager.branch))
+    [warning] = [r.event.text for r in records if isinstance(r.event, Notice)]
+    assert "1 turn, and its context is " in warning

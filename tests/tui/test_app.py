@@ -648,3 +648,29 @@ async def test_the_main_job_on_the_demo_agent(tmp_path: Path) -> None:
         app.feed.flush()
         assert app.board.totals.total.usd > 0
         assert app.board.totals.total.simulated
+
+
+async def test_a_session_says_how_many_events_were_not_recognised(tmp_path: Path) -> None:
+    def facts(app: ZwarmApp) -> str:
+        return str(app.main.query_one("#facts", Static).content)
+
+    log = Log(tmp_path)
+    log.session("pilot", "pilot", role="pilot")
+    log.turn("pilot", 1, "Go.", e.Text("t", "Gone."), e.Unknown("odd", "{}"))
+    async with stage(tmp_path) as (app, _, pilot):
+        await until(pilot, lambda: "1 unrecognised event" in facts(app))
+        log.turn("pilot", 2, "On.", e.Unknown("odd", "{}"), e.Unknown("odder", "{}"))
+        await until(pilot, lambda: "3 unrecognised events" in facts(app))
+    log.store.close()
+
+
+async def test_a_long_session_is_told_of_on_the_screen(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    log.session("pilot", "pilot", role="pilot")
+    for turn in range(1, 11):
+        log.turn("pilot", turn, "Go on.", e.Text(f"t{turn}", "Yes."))
+    async with stage(tmp_path) as (app, _, _pilot):
+        facts = str(app.main.query_one("#facts", Static).content)
+        assert "turn 10" in facts
+        assert "long: branch from a checkpoint, or start afresh" in facts
+    log.store.close()

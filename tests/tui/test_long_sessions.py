@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from zwarm_tui.core.long_sessions import is_long
 from zwarm_tui.core.model import SessionStatus, SessionView
-from zwarm_tui.tui.widgets.session_pane import is_long
 
 
 def view(turns: int, context: int | None, window: int | None) -> SessionView:
@@ -28,6 +28,7 @@ def view(turns: int, context: int | None, window: int | None) -> SessionView:
         (1, 900, 1000, True),
         (1, 899, 1000, False),
         (1, 900, None, False),
+        (1, 0, 0, False),
     ],
 )
 def test_long(turns: int, context: int | None, window: int | None, long: bool) -> None:

@@ -15,6 +15,7 @@ from zwarm_tui.cli.plain import one_line, plain
 from zwarm_tui.cli.table import Cell, Column, table
 from zwarm_tui.config.paths import database
 from zwarm_tui.core.errors import ZwarmError
+from zwarm_tui.core.long_sessions import context_use, is_long, warning
 from zwarm_tui.core.model import SessionStatus, SessionView, TurnView
 
 _COLUMNS = (
@@ -132,8 +133,12 @@ def _head(session: SessionView) -> Iterable[str]:
     state = words.status(session.status)
     yield f"{click.style(session.id, fg='blue')}  {one_line(session.task)}"
     facts = [click.style(state.text, fg=state.colour), f"{session.turns} turns", words.money(session.cost)]
+    if (use := context_use(session)) is not None:
+        facts.append(f"context {use}%")
     facts += [one_line(fact) for fact in (session.executor, session.model or "", session.branch) if fact]
     yield " · ".join(facts)
+    if is_long(session):
+        yield click.style(warning(session), fg="yellow")
     if wanted := words.attention(session).text:
         detail = session.attention.detail if session.attention else ""
         yield click.style(one_line(f"{wanted}  {detail}"), fg="yellow")

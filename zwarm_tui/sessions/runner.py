@@ -13,6 +13,7 @@ from typing import Any
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
 from zwarm_tui.core.errors import ExecutorError, StoreError, UsageError, ZwarmError
+from zwarm_tui.core.long_sessions import is_long, warning
 from zwarm_tui.core.model import SessionView, TurnView
 from zwarm_tui.executors.base import ThreadSpec
 from zwarm_tui.sessions.binding import Binder, Bound, moved
@@ -238,6 +239,7 @@ class TurnRunner:
         self.record(turn.session, turn.number, *closing, branch=turn.branch)
         with contextlib.suppress(StoreError):  # it is kept in memory, and `store.error` is shown
             await self.store.commit()
+            await self._warn_of_length(turn)
         self.turns.pop(turn.key, None)
         if turn.thread in self._sinks:
             self._sinks[turn.thread].turn = None
@@ -255,6 +257,15 @@ class TurnRunner:
             pass  # it is in `store.error`, which is shown
         finally:
             self._ending.discard(me)
+
+    async def _warn_of_length(self, turn: Turn) -> None:
+        """Say once of a session that its agent is likely to get worse from here on (F7)."""
+        about = f"long {turn.session}"
+        view = self.reader.session(turn.session, self.reader.path(turn.branch))
+        if view is None or not is_long(view) or self.reader.said(about):
+            return
+        self.record(turn.session, turn.number, e.Notice("warning", warning(view), about), branch=turn.branch)
+        await self.store.commit()
 
     async def stop(self, turn: Turn, status: str, why: str) -> None:
         """End a turn with `status`: politely, then by ending what serves it."""

@@ -11,7 +11,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from zwarm_tui.core.events import QuestionAsked
+from zwarm_tui.core.events import QuestionAsked, Unknown
+from zwarm_tui.core.long_sessions import context_use, is_long
 from zwarm_tui.core.model import TIP, SessionStatus, SessionView
 from zwarm_tui.tui.board import PILOT, Board
 from zwarm_tui.tui.figures import elapsed, money, tokens
@@ -24,10 +25,6 @@ PAGE = 200
 """So many blocks are read at a time."""
 
 
-LONG_TURNS = 10
-FULL_CONTEXT = 0.9
-
-
 class SessionPane(Vertical):
     """Shows the session that is `opened`. It reads the log; it sends nothing."""
 
@@ -38,7 +35,7 @@ class SessionPane(Vertical):
         super().__init__(id=id)
         self._board, self._clock = board, clock
         self.opened = PILOT
-        self._seq = 0
+        self._seq = self._unrecognised = 0
         self._hits: list[int] = []
         self._hit = 0
         self._sought = ""
@@ -65,6 +62,7 @@ class SessionPane(Vertical):
         blocks = []
         if reader is not None:
             self._seq = reader.last_seq()  # before the blocks: what comes between is read twice
+            self._unrecognised = reader.unrecognised(session)
             blocks = reader.blocks(session, path, limit=PAGE)
         self.transcript.show(f"{session} {path}", blocks, older=len(blocks) == PAGE)
         self._show_empty()
@@ -80,6 +78,9 @@ class SessionPane(Vertical):
         if records:
             self._seq = records[-1].seq
             self.transcript.extend(records)
+            if unrecognised := sum(isinstance(r.event, Unknown) for r in records):
+                self._unrecognised += unrecognised
+                self.show_facts()
             self._show_empty()
 
     def show_facts(self) -> None:
@@ -91,7 +92,7 @@ class SessionPane(Vertical):
         sign, colour = ("◆", "zwarm-pilot") if session.role == PILOT else (sign, colour)
         # Each is set only where it changed: to set a title paints the whole pane again.
         title = Content.assemble((f"{sign} ", f"${colour}"), (title_of(session), "bold"))
-        facts = _facts(session, self._clock())
+        facts = _facts(session, self._clock(), self._unrecognised)
         if title != self._title:
             self.border_title = self._title = title
         if facts != self._facts:
@@ -194,15 +195,7 @@ class SessionPane(Vertical):
         self.border_subtitle = ""
 
 
-def is_long(session: SessionView) -> bool:
-    """Whether agents are known to get worse from here on (F7): many turns, or a context
-    that is nearly full."""
-    context, window = session.context, session.window
-    full = context is not None and window is not None and context >= FULL_CONTEXT * window
-    return full or session.turns >= LONG_TURNS
-
-
-def _facts(session: SessionView, now: float) -> Content:
+def _facts(session: SessionView, now: float, unrecognised: int) -> Content:
     """One line: state, agent, turns, money, tokens, and how full the context is."""
     parts: list[tuple[str, str]] = []
     word = state_of(session)
@@ -223,8 +216,10 @@ def _facts(session: SessionView, now: float) -> Content:
         rest += [f"turn {session.turns}", money(session.cost)]
     if session.tokens.total:
         rest.append(f"{tokens(session.tokens.total)} tokens")
-    if session.context and session.window:
-        rest.append(f"context {session.context * 100 // session.window}%")
+    if session.context and (use := context_use(session)) is not None:
+        rest.append(f"context {use}%")
+    if unrecognised:
+        rest.append(f"{unrecognised} unrecognised event{'s' if unrecognised != 1 else ''}")
     if session.ended:
         rest.append("ended")
     parts += [((" · " if parts else "") + " · ".join(filter(None, rest)), "$zwarm-dim")]
