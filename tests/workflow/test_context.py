@@ -33,6 +33,7 @@ from zwarm_tui.workflow import (
     review_loop,
 )
 from zwarm_tui.workflow.errors import NoPromptError, OutputError
+from zwarm_tui.workflow.runs import cost_of
 
 Body = Callable[[WorkflowContext], Awaitable[Any]]
 Make = Callable[..., WorkflowRun]
@@ -250,6 +251,26 @@ async def test_a_stage_is_fresh_then_continued_and_says_so(make: Make, manager: 
     served = {n.name: [(s.turn, s.how) for s in n.served] for n in run.view.graph.nodes}
     assert served == {"a": [(1, "fresh"), (2, "continued")], "b": [(3, "resumed")]}
     assert len(manager.list_sessions()) == 1
+
+
+async def test_a_run_costs_what_its_own_turns_of_a_shared_session_did(
+    make: Make, manager: CodexSessionManager
+) -> None:
+    async def body(ctx: WorkflowContext) -> None:
+        await ctx.stage("a", lambda s: s.send("@say one\n@usage 1000000 0 0"))
+
+    run = make(body)
+    await run.execute()
+    [session] = manager.list_sessions()
+    spent = cost_of(manager.reader, run.view)
+    assert spent
+    await manager.send_message(session.id, "@say more\n@usage 3000000 0 0")
+    await manager.wait(session.id, timeout=20)
+    manager.store.flush()
+    assert manager.reader.totals().by_session[session.id].usd == pytest.approx(4 * spent)
+    assert cost_of(manager.reader, run.view) == spent
+    [again] = read_runs(manager.reader)
+    assert cost_of(manager.reader, again) == spent
 
 
 async def test_only_the_same_provider_and_role_can_resume(make: Make) -> None:

@@ -126,6 +126,9 @@ class RunView:
     error: str | None = None
     sessions: tuple[str, ...] = ()
     """All that ever served a stage of it, those of failed attempts too."""
+    turns: tuple[tuple[str, int, int], ...] = ()
+    """What it spent: the turns that served a stage, also in failed attempts, as (session,
+    branch, turn). Answers that were kept from before are no new turns."""
     started_at: float | None = None
     heard_at: float = 0.0
     """When its last event was."""
@@ -178,8 +181,8 @@ class RunView:
                 found.add(s.name)
         return found
 
-    def apply(self, event: e.Event, time: float) -> None:
-        """Fold one of this run's events in."""
+    def apply(self, event: e.Event, time: float, branch: int = 1) -> None:
+        """Fold one of this run's events in, that happened on a branch."""
         self.heard_at = time
         if isinstance(event, e.RunStarted):
             self.name, self.source, self.inputs = event.name, event.source, event.inputs
@@ -212,13 +215,16 @@ class RunView:
             self.ended, self.result, self.error = event.status, event.result, event.error
             self.ended_at = time
         elif (stage := self.stages.get(getattr(event, "stage", ""))) is not None:
-            self._apply_to(stage, event, time)
+            self._apply_to(stage, event, time, branch)
 
-    def _apply_to(self, stage: StageView, event: e.Event, time: float) -> None:
+    def _apply_to(self, stage: StageView, event: e.Event, time: float, branch: int) -> None:
         if isinstance(event, e.StageServed):
             stage.served = (*stage.served, Served(event.session, event.turn, event.how, event.role))
             if event.session not in self.sessions:
                 self.sessions = (*self.sessions, event.session)
+            turn = (event.session, branch, event.turn)
+            if event.how != "kept" and turn not in self.turns:
+                self.turns = (*self.turns, turn)
         elif isinstance(event, e.StageAsked):
             stage.questions = (*stage.questions, event.question)
         elif isinstance(event, e.StageAnswered):
@@ -259,7 +265,7 @@ def fold(records: Iterable[e.Record]) -> dict[str, RunView]:
     for record in records:
         run = getattr(record.event, "run", None)
         if run is not None:
-            runs.setdefault(run, RunView(run)).apply(record.event, record.time)
+            runs.setdefault(run, RunView(run)).apply(record.event, record.time, record.branch)
     return runs
 
 
@@ -285,8 +291,8 @@ def find_run(reader: Reader, prefix: str) -> RunView:
 
 
 def cost_of(reader: Reader, run: RunView) -> float | None:
-    """USD that the run's sessions cost, those of failed attempts too; None where any
-    of it is unknown."""
-    by_session = reader.totals().by_session
-    costs = [by_session[s] for s in run.sessions if s in by_session]
+    """USD that the turns which served the run's stages cost, those of failed attempts
+    too; None where any of it is unknown. What else its sessions did is not the run's."""
+    by_turn = reader.turn_costs(run.sessions)
+    costs = [by_turn[turn] for turn in run.turns if turn in by_turn]
     return sum(c.usd for c in costs) if all(c.complete for c in costs) else None

@@ -34,14 +34,14 @@ class Journal:
     def note(self, event: e.Event) -> None:
         """Durable soon."""
         now = time.time()
-        self.view.apply(event, now)
+        self.view.apply(event, now, self.branch)
         if self.store is not None:
             self.store.append(e.Record(event, branch=self.branch, time=now))
 
     async def record(self, event: e.Event) -> None:
         """Durable when it returns."""
         now = time.time()
-        self.view.apply(event, now)
+        self.view.apply(event, now, self.branch)
         if self.store is not None:
             await self.store.commit(e.Record(event, branch=self.branch, time=now))
 

@@ -69,7 +69,7 @@ class Run:
         if isinstance(event, e.StageEnded) and (review := _review_of(event)) is not None:
             self.checks.setdefault(event.stage, {})[review.item] = review
         before = self.view.stages.get(event.stage) if isinstance(event, e.StageStarted) else None
-        self.view.apply(event, record.time)
+        self.view.apply(event, record.time, record.branch)
         if isinstance(event, e.RunStarted) or (
             isinstance(event, e.StageStarted)
             and (before is None or (before.parents, before.within) != (event.parents, event.within))
