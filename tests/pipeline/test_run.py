@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import subprocess
 import time
 from pathlib import Path
 
@@ -39,6 +40,12 @@ QUICK = RetryConfig(2, (0.0,), "go on with {issue_id}\n@say Went on.")
 
 def work(folder: Path, prompt: str, **more: object) -> AgentSessionInput:
     return AgentSessionInput(issue_id="i-7", prompt=prompt, working_dir=folder, **more)  # type: ignore[arg-type]
+
+
+def make_repository(folder: Path) -> None:
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "begin"], cwd=folder, check=True)
 
 
 async def passes(request: ReviewRequest) -> ReviewResult:
@@ -419,6 +426,33 @@ async def test_a_full_context_goes_on_in_a_fresh_session(sessions: CodexSessionM
     assert "attempt 2/3" in prompt
     notices = logged(sessions, old.id, e.Notice)
     assert any("% full" in n.text for n in notices)  # type: ignore[attr-defined]
+
+
+async def test_a_fresh_session_takes_over_the_worktree(
+    sessions: CodexSessionManager, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    make_repository(folder)
+    prompts = SessionPrompts(checkpoint="sum up\n@say The summary.\n@usage 1000 0 10")
+    gate = CommandGate(name="fixed", command="echo '@write fixed.txt yes'; test -f fixed.txt")
+    done = await AgentSessionRunner(sessions, AgentSessionConfig(prompts=prompts), gates=[gate]).run_session(
+        work(folder, "@write first.txt yes\n@say Full.\n@usage 258000 0 0", worktree=True)
+    )
+    assert done.success
+    old, new = sessions.list_sessions()
+    assert old.view.worktree is not None
+    assert new.view.worktree == old.view.worktree
+    assert new.working_dir == old.working_dir
+    own = sessions.reader.places().of_session(new.id, [sessions.branch])
+    assert own is not None
+    assert own.path == old.view.worktree
+    assert own.state == "made"
+    assert sorted(p.name for p in Path(own.path).glob("*.txt")) == ["first.txt", "fixed.txt"]
+    assert list(folder.glob("*.txt")) == []
+    # Spoken to once more, it stays there.
+    await sessions.send_message(new.id, "@write later.txt yes")
+    await sessions.wait(new.id, timeout=20)
+    assert Path(own.path, "later.txt").exists()
 
 
 async def test_no_summary_no_fresh_session(sessions: CodexSessionManager, folder: Path) -> None:

@@ -66,6 +66,7 @@ class SessionClient:
             origin="workflow",
             settings=config.settings,
             worktree=config.worktree,
+            heir_of=config.heir_of,
         )
 
     async def receive_response(self) -> AsyncIterator[e.Event]:

@@ -84,6 +84,8 @@ class SessionConfig:
     idle_timeout: float
     settings: dict[str, Any]
     worktree: bool = False
+    heir_of: str | None = None
+    """The full session whose work, and worktree, the next one goes on with."""
 
 
 class SessionConfiguration:

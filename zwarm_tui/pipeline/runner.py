@@ -192,8 +192,10 @@ class _Run:
             events=sink,
         )
         if state.pressure >= self._defaults.context_threshold:
-            # The fresh session goes on in the same folder.
-            self._config = replace(self._config, working_dir=self.folder(), worktree=False)
+            # The fresh session goes on in the same folder, a worktree of its own now.
+            self._config = replace(
+                self._config, working_dir=self.folder(), worktree=False, heir_of=state.session_id
+            )
             query = await begin_afresh(
                 policy,
                 self._config,

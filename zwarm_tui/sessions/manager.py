@@ -160,12 +160,14 @@ class CodexSessionManager:
         origin: str = "person",
         settings: dict[str, Any] | None = None,
         worktree: bool = False,
+        heir_of: str | None = None,
     ) -> ExecutorSession:
         """Make a session and queue its first turn; returns at once. `working_dir`
         defaults to the current folder; one in the project's files is taken as the current
         branch has it. `settings` are its thread's own (sandbox, approvals, questions),
         over those of all sessions. With `worktree` it works in one of its own, that its
-        first turn begins with making from the files as they then are."""
+        first turn begins with making from the files as they then are; `heir_of` a session
+        whose work it goes on with, it gets that one's worktree, if there is one."""
         if not task.strip():
             raise UsageError("a task needs some words")
         folder = self.place(_folder(working_dir or "."))
@@ -179,6 +181,10 @@ class CodexSessionManager:
             top = (await self.worktrees.repo(folder)).top
             own = self.worktrees.plan(f"session-{session}")
             settings["worktree"], folder = str(top), own / folder.resolve().relative_to(top)
+        elif heir_of is not None:
+            given = await self.worktrees.hand_over(self.reader.find(heir_of), session, self.branch)
+            if given is not None:
+                settings["worktree"], own = given.checkout, Path(given.path)
         self._create(session, task, adapter.name, model or self.default_model, folder, settings, worktree=own)
         await self._runner.queue(turn)
         return self._session(session)

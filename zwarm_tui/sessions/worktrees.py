@@ -120,6 +120,25 @@ class Worktrees:
         problem = await self._set_up(place)
         return [" ".join(problem.split())] if problem else []
 
+    async def hand_over(self, session: str, heir: str, branch: int) -> Worktree | None:
+        """A session's own worktree is another session's from now on, as it is; None where
+        it has none."""
+        own = self._reader.places().of_session(session, [branch])
+        if own is None:
+            return None
+        begun = e.WorktreeBegun(
+            path=own.path,
+            branch=branch,
+            session=heir,
+            snapshot=own.snapshot,
+            head=own.head,
+            checkout=own.checkout,
+        )
+        ready = [e.WorktreeReady(own.path, own.problem)] if own.ready else []
+        # At once: one that was only begun is taken for half made.
+        await self._write(begun, e.WorktreeMade(own.path), *ready, branch=branch)
+        return own
+
     async def _own(self, view: SessionView, branch: int) -> Worktree:
         """The worktree that a session has for itself on a branch, made where it lacks."""
         own = self._reader.places().of_session(view.id, [branch])
