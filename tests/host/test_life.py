@@ -35,6 +35,7 @@ def test_it_starts_once_says_so_and_stops(stage: Stage) -> None:
         0,
         None,
     )
+    assert status["processes"] == 0
     host = psutil.Process(first["pid"])
     assert stage.json("host", "stop") == {"stopped": True, "pid": first["pid"]}
     assert stage.json("host", "stop") == {"stopped": False}
@@ -191,6 +192,8 @@ async def test_it_stays_while_somebody_is_connected(stage: Stage) -> None:
 def test_stopping_asks_what_becomes_of_turns(stage: Stage) -> None:
     session = stage.json("delegate", "@hang")["session_id"]
     until(lambda: stage.session(session).status.value == "running")
+    assert until(lambda: stage.json("host", "status")["processes"]) >= 1  # the agent's
+    assert "agents' processes" in stage.zwarm("host", "status").stdout
     refused = stage.zwarm("host", "stop")
     assert refused.returncode == 2
     assert session in refused.stderr

@@ -130,7 +130,7 @@ def _line(value: dict[str, Any]) -> str:
     leaving = f"; ending ({value['stopping']})" if value["stopping"] else ""
     return (
         f"the host runs (pid {value['pid']}, version {value['version']}) since {value['since']}: "
-        f"{value['turns']} turns, {value['clients']} clients{leaving}"
+        f"{value['turns']} turns, {value['processes']} agents' processes, {value['clients']} clients{leaving}"
     )
 
 

@@ -214,6 +214,11 @@ async def descendants(pid: int) -> list[Identity]:
     return await asyncio.to_thread(_descendants, pid)
 
 
+async def living(pid: int) -> int:
+    """How many processes below this one run (the dead that nobody took note of don't)."""
+    return await asyncio.to_thread(_living, pid)
+
+
 async def marked(marks: Mapping[str, str]) -> list[Identity]:
     """All processes whose environment holds one of these marks (variable: value)."""
     return await asyncio.to_thread(_marked, dict(marks))
@@ -253,6 +258,15 @@ def _descendants(pid: int) -> list[Identity]:
         return [Identity(p.pid, p.create_time()) for p in psutil.Process(pid).children(recursive=True)]
     except psutil.Error:
         return []
+
+
+def _living(pid: int) -> int:
+    import psutil
+
+    try:
+        return sum(_runs(p) for p in psutil.Process(pid).children(recursive=True))
+    except psutil.Error:
+        return 0
 
 
 def _marked(marks: dict[str, str]) -> list[Identity]:

@@ -13,6 +13,7 @@ from typing import Any
 from zwarm_tui import __version__
 from zwarm_tui.client import EngineClient
 from zwarm_tui.core.errors import LockedError, UsageError, ZwarmError
+from zwarm_tui.executors.process import living
 from zwarm_tui.host.verbs import VERBS
 from zwarm_tui.wire import rpc
 from zwarm_tui.wire.environment import differences, fingerprint
@@ -124,7 +125,7 @@ class HostServer:
             case "hello":
                 return self._greet(peer, params)
             case "host.status":
-                return self._status()
+                return await self._status()
             case "host.stop":
                 how = params.get("how", "interrupt")
                 if how not in STOPS:
@@ -167,12 +168,13 @@ class HostServer:
             "trouble": self.engine.trouble,
         }
 
-    def _status(self) -> Json:
+    async def _status(self) -> Json:
         return {
             "version": __version__,
             "pid": os.getpid(),
             "since": self.began,
             "clients": sum(peer.greeted for peer in self.peers),
+            "processes": await living(os.getpid()),
             "stopping": self.how or None,
         }
 
