@@ -282,6 +282,26 @@ def test_two_processes_append_without_gaps(tmp_path: Path) -> None:
         assert reader.totals().total.usd == 120.0
 
 
+def test_a_new_file_can_be_made_by_several_at_once(tmp_path: Path) -> None:
+    failed: list[sqlite3.Error] = []
+
+    def make(path: Path, start: threading.Barrier) -> None:
+        start.wait()
+        try:
+            schema.connect(path, write=True).close()
+        except sqlite3.Error as error:
+            failed.append(error)
+
+    for number in range(100):  # without asking again, one or two of these fail
+        start = threading.Barrier(4)
+        makers = [threading.Thread(target=make, args=(tmp_path / f"{number}.db", start)) for _ in range(4)]
+        for maker in makers:
+            maker.start()
+        for maker in makers:
+            maker.join()
+    assert failed == []
+
+
 def test_a_killed_writer_loses_nothing_that_it_was_told(tmp_path: Path) -> None:
     path = tmp_path / "zwarm.db"
     with _writer(path, "one", 100_000) as writer:

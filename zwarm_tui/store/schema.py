@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 from zwarm_tui.core.errors import StoreError
 
 VERSION = 1
+
+_PATIENCE = 10.0
+"""Seconds that one waits for another process's transaction."""
 
 READ_MODELS = (
     "sessions",
@@ -116,12 +120,27 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         uri=True,
         isolation_level=None,
         check_same_thread=False,
-        timeout=10,
+        timeout=_PATIENCE,
     )
     if write:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Two processes that make one file at the same time both read it and both want it alone:
+    SQLite tells one of them at once that it is locked, whatever the timeout, lest they wait
+    for each other. By then its own read is over, so that asking again is safe."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 def prepare(connection: sqlite3.Connection) -> None:
