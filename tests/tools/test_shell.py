@@ -122,6 +122,18 @@ async def test_cancelling_ends_it(binary: Callable[[], Path | None], work: Path)
     await until(lambda: not processes(marker))
 
 
+async def test_cancelling_while_it_is_only_starting_ends_it(work: Path) -> None:
+    marker = f"7{os.getpid()}5"
+    for steps in range(12):
+        running = asyncio.create_task(run_command(f"sleep {marker} & sleep {marker}; true", cwd=work))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    await until(lambda: not processes(marker))
+
+
 async def test_a_server_left_behind_neither_hangs_nor_stays(work: Path) -> None:
     marker = f"7{os.getpid()}4"
     apart = f"setsid bash -c 'echo > apart; exec sleep {marker}' &"

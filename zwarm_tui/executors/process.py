@@ -112,8 +112,8 @@ async def spawn(
     Raises `ExecutorError` where it can't be started."""
     loop = asyncio.get_running_loop()
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    try:
-        transport, protocol = await loop.subprocess_exec(
+    starting = asyncio.ensure_future(
+        loop.subprocess_exec(
             lambda: _Protocol(LINE_LIMIT, loop),
             *argv,
             stdin=pipe if stdin else null,
@@ -123,6 +123,17 @@ async def spawn(
             env=dict(env) if env is not None else None,
             start_new_session=True,
         )
+    )
+    try:
+        transport, protocol = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # Left to itself, asyncio would kill the program and none of what it has started.
+        with contextlib.suppress(OSError, ValueError):
+            transport, protocol = await starting
+            child = Child(transport, protocol)
+            child.signal(signal.SIGKILL)
+            await child.wait()
+        raise
     except (OSError, ValueError) as error:
         raise ExecutorError(f"{argv[0]} could not be started: {error}") from error
     return Child(transport, protocol)
