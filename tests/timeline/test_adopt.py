@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.host.conftest import eventually
 from tests.host.test_recovery import full_disk
 from tests.timeline.conftest import SETTINGS
 from tests.timeline.forked import BRANCH, Fork, files, fork
+from tests.timeline.steps import killed_at_each_step
 from zwarm_tui.core.errors import ConfirmationNeededError, GitError, UsageError, ZwarmError
 from zwarm_tui.engine import Engine
 from zwarm_tui.git import adopt as onto
@@ -219,27 +221,31 @@ MANY = 1500
 
 
 @pytest.fixture
-async def large(world: World, tmp_path: Path) -> tuple[World, Path]:
+async def large(world: World) -> World:
+    return await much(world, MANY)
+
+
+async def much(world: World, many: int) -> World:
     """A branch that changed, made and removed many files; no engine runs."""
-    for n in range(MANY):
+    for n in range(many):
         world.write(f"d{n % 30}/f{n}", f"{n}\n" * 50)
     world.git("add", "-A")
     world.git("commit", "-qm", "many")
     async with await Engine.open(world.top, SETTINGS) as engine:
         made = await fork(engine, world)
-        for n in range(0, MANY, 3):
+        for n in range(0, many, 3):
             (made.path / f"d{n % 30}/f{n}").write_text(f"theirs {n}\n" * 60)
             (made.path / f"d{(n + 1) % 30}/f{n + 1}").unlink()
             made.write(f"new{n % 7}/{n}", f"{n}")
         await made.done()
     world.write("mine", "kept\n")
     world.write("d2/f2", "mine, uncommitted\n")
-    return world, made.path
+    return world
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_killed_at_any_moment_it_is_all_or_nothing(large: tuple[World, Path], mode: str) -> None:
-    world, _ = large
+async def test_killed_at_any_moment_it_is_all_or_nothing(large: World, mode: str) -> None:
+    world = large
     old, mine, head = files(world), private(world.top), world.git("rev-parse", "HEAD").strip()
     outcomes, chance = set(), random.Random(mode)
     for attempt in range(7):
@@ -254,34 +260,59 @@ async def test_killed_at_any_moment_it_is_all_or_nothing(large: tuple[World, Pat
                 await eventually(lambda begun=begun: _begun(world) > begun)
                 await asyncio.sleep(chance.uniform(0, 0.2))  # while it writes
             _kill(process, with_gits=attempt % 2 == 0)
-        async with await Engine.open(world.top, SETTINGS) as engine:
-            now = files(world)
-            said = [p for p in engine.problems if "cut short" in p]
-            done = now != old
-            if done:
-                assert now[b"mine"] == old[b"mine"]
-                assert now[b"d2/f2"] == old[b"d2/f2"]
-                assert sum(k.startswith(b"new") for k in now) == MANY // 3
-                assert len(now) == len(old), "as many made as removed"
-                assert all(now[b"d%d/f%d" % (n % 30, n)][1].startswith(b"theirs") for n in range(0, MANY, 3))
-                if mode == "commit":
-                    assert world.git("status", "--porcelain").split("\n") == [" M d2/f2", "?? mine", ""]
-            else:
-                assert private(world.top) == mine
-            outcomes.add((done, bool(said)))
-            assert not (world.top / ".git/index.lock").exists()
-            if said:
-                assert ("undone" in said[0]) is not done
-        async with await Engine.open(world.top, SETTINGS) as engine:
-            assert not [p for p in engine.problems if "cut short" in p], "said once, and settled"
-        if done:  # back, for the next one
-            world.git("reset", "-q", "--hard", head)
-            world.git("clean", "-qfd")
-            world.write("mine", "kept\n")
-            world.write("d2/f2", "mine, uncommitted\n")
-            assert files(world) == old
-            mine = private(world.top)
+        outcomes.add(await whole(world, mode, MANY, old, mine))
+        mine = restored(world, head, old)
     assert any(said for _, said in outcomes), "it was cut short at least once"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("mode", MODES)
+async def test_killed_at_each_step_of_git(world: World, tmp_path: Path, mode: str, when: str) -> None:
+    await much(world, 12)
+    old, mine, head = files(world), private(world.top), world.git("rev-parse", "HEAD").strip()
+    victim = ("tests.timeline.forked", str(world.top), mode)
+    done = False
+    async for _ in killed_at_each_step(tmp_path, when, *victim):
+        done, _ = await whole(world, mode, 12, old, mine)
+        mine = restored(world, head, old)
+    assert done, "the last one came to its end"
+
+
+async def whole(
+    world: World, mode: str, many: int, old: dict[bytes, Any], mine: dict[str, bytes]
+) -> tuple[bool, bool]:
+    """After a kill, all is as it was or as it was to be: (was it done, was that said)."""
+    async with await Engine.open(world.top, SETTINGS) as engine:
+        now = files(world)
+        said = [p for p in engine.problems if "cut short" in p]
+        done = now != old
+        if done:
+            assert now[b"mine"] == old[b"mine"]
+            assert now[b"d2/f2"] == old[b"d2/f2"]
+            assert sum(k.startswith(b"new") for k in now) == many // 3
+            assert len(now) == len(old), "as many made as removed"
+            assert all(now[b"d%d/f%d" % (n % 30, n)][1].startswith(b"theirs") for n in range(0, many, 3))
+            if mode == "commit":
+                assert world.git("status", "--porcelain").split("\n") == [" M d2/f2", "?? mine", ""]
+        else:
+            assert private(world.top) == mine
+        assert not (world.top / ".git/index.lock").exists()
+        if said:
+            assert ("undone" in said[0]) is not done
+    async with await Engine.open(world.top, SETTINGS) as engine:
+        assert not [p for p in engine.problems if "cut short" in p], "said once, and settled"
+    return done, bool(said)
+
+
+def restored(world: World, head: str, old: dict[bytes, Any]) -> dict[str, bytes]:
+    """As it was before it was adopted, for the next one: what is the person's own."""
+    if files(world) != old:
+        world.git("reset", "-q", "--hard", head)
+        world.git("clean", "-qfd")
+        world.write("mine", "kept\n")
+        world.write("d2/f2", "mine, uncommitted\n")
+        assert files(world) == old
+    return private(world.top)
 
 
 def _begun(world: World) -> int:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.git.world import World, private
 from tests.timeline.conftest import SETTINGS, agent
+from tests.timeline.steps import killed_at_each_step
 from tests.timeline.test_branches import files, here, three
 from zwarm_tui.core.errors import ZwarmError
 from zwarm_tui.engine import Engine
@@ -44,7 +45,7 @@ async def test_killed_at_any_moment(large: World, what: str) -> None:
     async with await Engine.open(world.top, SETTINGS) as engine:
         then = files_at(world, engine, 1)
     limit = 0.6
-    for attempt in range(6):
+    for _ in range(6):
         argv = [sys.executable, "-m", "tests.timeline.killed", str(world.top), what]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True) as process:  # noqa: ASYNC220
             assert process.stdout is not None
@@ -52,29 +53,45 @@ async def test_killed_at_any_moment(large: World, what: str) -> None:
             await asyncio.sleep(chance.uniform(0, limit))
             os.killpg(process.pid, signal.SIGKILL)
         began = time.monotonic()
-        async with await Engine.open(world.top, SETTINGS) as engine:
-            reader, places = engine.reader, engine.reader.places()
-            assert reader.restore() is None
-            assert "begun" not in {w.state for w in places.worktrees}
-            assert private(world.top) == mine, attempt
-            position = reader.position()
-            in_place = places.checkout_branch != 1
-            assert files(world.top) == (then if in_place else old), attempt
-            for branch in reader.branches():
-                if own := places.of_branch(branch.id):
-                    assert files(Path(own.path)) == then
-            listed = world.git("worktree", "list", "--porcelain").count("worktree ") - 1
-            assert listed == sum(w.state == "made" for w in places.worktrees)
-            for one in reader.checkpoints():
-                root = reader.checkpoint_state(one.id)["files"]["root"]
-                assert world.git("cat-file", "-t", root["commit"]) == "commit\n"
-            if in_place:
-                assert position.branch == places.checkout_branch
-                await engine.goto("main", in_place=True)
-            else:
-                await engine.goto("main")
-            assert files(world.top) == old
+        await whole(world, old, then, mine)
         assert time.monotonic() - began < 60
+
+
+async def whole(world: World, old: dict[str, str], then: dict[str, str], mine: dict[str, bytes]) -> None:
+    """After a kill: what was there before, or what was to be; then back to what was."""
+    async with await Engine.open(world.top, SETTINGS) as engine:
+        reader, places = engine.reader, engine.reader.places()
+        assert reader.restore() is None
+        assert "begun" not in {w.state for w in places.worktrees}
+        assert private(world.top) == mine
+        position = reader.position()
+        in_place = places.checkout_branch != 1
+        assert files(world.top) == (then if in_place else old)
+        for branch in reader.branches():
+            if own := places.of_branch(branch.id):
+                assert files(Path(own.path)) == then
+        listed = world.git("worktree", "list", "--porcelain").count("worktree ") - 1
+        assert listed == sum(w.state == "made" for w in places.worktrees)
+        for one in reader.checkpoints():
+            root = reader.checkpoint_state(one.id)["files"]["root"]
+            assert world.git("cat-file", "-t", root["commit"]) == "commit\n"
+        if in_place:
+            assert position.branch == places.checkout_branch
+            await engine.goto("main", in_place=True)
+        else:
+            await engine.goto("main")
+        assert files(world.top) == old
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("what", ["record", "branch", "in-place"])
+async def test_killed_at_each_step_of_git(world: World, tmp_path: Path, what: str, when: str) -> None:
+    async with await Engine.open(world.top, SETTINGS) as engine:
+        await three(engine)
+        then = files_at(world, engine, 1)
+    old, mine = files(world.top), private(world.top)
+    async for _ in killed_at_each_step(tmp_path, when, "tests.timeline.killed", str(world.top), what):
+        await whole(world, old, then, mine)
 
 
 def files_at(world: World, engine: Engine, checkpoint: int) -> dict[str, str]:
