@@ -22,6 +22,7 @@ from zwarm_tui.tui.screens.diff import DiffScreen
 from zwarm_tui.tui.screens.goto import GotoScreen
 from zwarm_tui.tui.screens.help import HelpScreen
 from zwarm_tui.tui.screens.request import RequestScreen
+from zwarm_tui.tui.widgets.choices import Choices
 
 Stage = tuple[ZwarmApp, Recorder, Pilot[Any]]
 
@@ -264,6 +265,25 @@ async def test_nothing_is_acknowledged_while_the_terminal_is_in_the_background(p
 
 
 # -- approvals ------------------------------------------------------------------------------
+
+
+async def test_the_next_one_that_asks_is_where_a_key_decides(project: Path) -> None:
+    """From the prompt, unless something is written there; also where keys come too fast."""
+    async with stage(project) as (app, engine, pilot):
+        await pilot.press("ctrl+n", "a", "a")
+        await until(pilot, lambda: any(v[0] == "approve" for v in engine.asked))
+        assert app.main._pane.composer.text == ""
+
+
+async def test_keys_that_are_typed_ahead_leave_a_dialog_once(project: Path) -> None:
+    async with stage(project) as (app, engine, pilot):
+        await pilot.press("ctrl+n", "ctrl+r")
+        await until(pilot, lambda: app.screen is not app.main)
+        for _ in range(3):
+            app.screen.query_one(Choices).post_message(Choices.Chosen("accept"))
+        await until(pilot, lambda: app.screen is app.main)
+        await until(pilot, lambda: any(v[0] == "approve" for v in engine.asked))
+        assert [v[0] for v in engine.asked].count("approve") == 1
 
 
 @pytest.mark.parametrize(("key", "decision"), [("a", "accept"), ("s", "accept_session")])

@@ -11,8 +11,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from zwarm_tui.tui.screens.once import Once
 
-class AskScreen(ModalScreen[str | None]):
+
+class AskScreen(ModalScreen[str | None], Once[str | None]):
     """Its result is what was written, maybe nothing; None for Escape."""
 
     CSS_PATH = "../styles/dialog.tcss"

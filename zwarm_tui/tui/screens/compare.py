@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Static
 
@@ -22,6 +21,7 @@ from zwarm_tui.tui.figures import elapsed, money, tokens
 from zwarm_tui.tui.render.checkpoint import changed_row
 from zwarm_tui.tui.render.literal import line_of, literal
 from zwarm_tui.tui.render.rows import BLANK, Piece, count_of, header, prose
+from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.diff_view import DiffView
 from zwarm_tui.tui.widgets.ink import Ink
 from zwarm_tui.tui.widgets.page_view import PageView
@@ -53,7 +53,7 @@ class FileList(RowView):
         return changed_row(self.changed[index], width, self.ink)
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(Once[None]):
     """Shows what `timeline.compare` found."""
 
     AUTO_FOCUS = "FileList"

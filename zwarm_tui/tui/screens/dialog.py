@@ -12,13 +12,14 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.choices import Choice, Choices
 
 LOW = 30
 """Under so many rows a dialog keeps to what it must say."""
 
 
-class Dialog(ModalScreen[str]):
+class Dialog(ModalScreen[str], Once[str]):
     """Its result is the value of a choice, "" for Escape."""
 
     CSS_PATH = "../styles/dialog.tcss"

@@ -12,12 +12,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from zwarm_tui.core.errors import ZwarmError
+from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.diff_view import DiffView
 
 Read = Callable[[], Awaitable[str]]
 
 
-class DiffScreen(ModalScreen[None]):
+class DiffScreen(ModalScreen[None], Once[None]):
     """Escape, q or v closes it. `diff` is the text, or reads it while the sheet is up."""
 
     CSS_PATH = "../styles/dialog.tcss"

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from zwarm_tui.tui.actions import ACTIONS, Where
 from zwarm_tui.tui.commands import COMMANDS
 from zwarm_tui.tui.runs.keys import GRAPH
+from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.transcript import TranscriptView
 
@@ -49,7 +50,7 @@ _KEYS = {
 }
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(ModalScreen[None], Once[None]):
     """Escape, q or F1 closes it."""
 
     CSS_PATH = "../styles/dialog.tcss"

@@ -199,6 +199,8 @@ class MainScreen(Travelling):
         if self._lacks("attention"):
             return
         self.open_session(next(s.id for s in self._board.waiting() if s.id != self.opened))
+        if self._board.approval_of(self.opened) is not None and not self._pane.composer.text:
+            self.action_go("transcript")  # where one key decides
 
     def action_step(self, by: int) -> None:
         shown = self._list.shown

@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from zwarm_tui.core.events import ApprovalRequested, QuestionAsked
 from zwarm_tui.core.model import RequestView
 from zwarm_tui.tui.render.literal import line_of, literal
+from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.choices import Choice, Choices
 
 _TEXTS = {
@@ -50,7 +51,7 @@ class Decided:
     text: str = ""
 
 
-class RequestScreen(ModalScreen[Decided | None]):
+class RequestScreen(ModalScreen[Decided | None], Once[Decided | None]):
     """None is "not now": it goes on waiting. With `denying` it begins at the reason."""
 
     CSS_PATH = "../styles/dialog.tcss"

@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from zwarm_tui.core.model import RequestView
@@ -21,6 +20,7 @@ from zwarm_tui.tui.render.literal import line_of
 from zwarm_tui.tui.runs import words
 from zwarm_tui.tui.runs.book import Run, RunBook
 from zwarm_tui.tui.runs.deeds import RunDeeds
+from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.run_graph import RunGraphView
 from zwarm_tui.tui.widgets.run_list import RunList
@@ -47,7 +47,7 @@ _NOTHING = (
 )
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(Once[None]):
     """Escape goes back to the sessions; runs go on."""
 
     CSS_PATH = "../styles/runs.tcss"

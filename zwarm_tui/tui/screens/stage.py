@@ -18,6 +18,7 @@ from zwarm_tui.core.model import TIP, Block
 from zwarm_tui.tui.runs.about import about_stage
 from zwarm_tui.tui.runs.artifacts import artifacts
 from zwarm_tui.tui.runs.book import Run
+from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.transcript import TranscriptView
 from zwarm_tui.workflow.runs import StageView
 
@@ -36,7 +37,7 @@ _NONE = {
 }
 
 
-class StageScreen(ModalScreen[None]):
+class StageScreen(ModalScreen[None], Once[None]):
     """Escape or q closes it; 1 to 4, tab and shift+tab turn its pages; , and . go to the
     sessions of earlier and later attempts."""
 

@@ -21,6 +21,7 @@ from textual.widgets import Input, Select, Static, TextArea
 from zwarm_tui.tui.render.literal import line_of, literal
 from zwarm_tui.tui.render.rows import Piece, header
 from zwarm_tui.tui.runs.startable import Field, Startable, discover, wanted_inputs
+from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.choices import Choice, Choices
 from zwarm_tui.tui.widgets.row_view import RowView
 
@@ -121,7 +122,7 @@ class FieldRow(Vertical):
         return not problem
 
 
-class StartScreen(ModalScreen[Wanted | None]):
+class StartScreen(ModalScreen[Wanted | None], Once[Wanted | None]):
     """None where the person goes away again. `name` is the one to begin with, if any."""
 
     AUTO_FOCUS = ""

@@ -21,6 +21,7 @@ from zwarm_tui.tui.graph import GraphRow
 from zwarm_tui.tui.render.checkpoint import Page, page
 from zwarm_tui.tui.render.literal import line_of
 from zwarm_tui.tui.render.rows import count_of
+from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.screens.travelling import Travelling
 from zwarm_tui.tui.widgets.page_view import PageView
 from zwarm_tui.tui.widgets.row_view import RowView
@@ -36,7 +37,7 @@ _OWN = ("checkpoint", "rename-branch")
 Json = dict[str, Any]
 
 
-class TimelineScreen(Travelling):
+class TimelineScreen(Travelling, Once[None]):
     """Escape closes its search, then itself."""
 
     AUTO_FOCUS = "TimelineView"
