@@ -74,6 +74,7 @@ async def test_an_untouched_one_just_goes(world: World, engine: Engine) -> None:
         "branch": "try",
         "session": None,
         "removed": True,
+        "stays": None,
         "goes": {"files": [], "uncovered": [], "commits": []},
         "kept": None,
     }

@@ -18,6 +18,9 @@ from zwarm_tui.core.errors import ZwarmError
 from zwarm_tui.core.long_sessions import context_use, is_long, warning
 from zwarm_tui.core.model import SessionStatus, SessionView, TurnView
 
+_TASK = 200
+"""Characters of a task in a list, at most; `--json` has all of it."""
+
 _COLUMNS = (
     Column("ID"),
     Column("STATUS"),
@@ -61,7 +64,7 @@ def listing(sessions: list[SessionView]) -> Iterable[str]:
                 words.money(session.cost),
                 session.executor if session.role == "executor" else f"{session.executor} ({session.role})",
                 session.branch,
-                session.task,
+                session.task[:_TASK],
             )
             for session in sessions
         ],
@@ -132,7 +135,11 @@ def runtime(turns: list[TurnView]) -> float:
 def _head(session: SessionView) -> Iterable[str]:
     state = words.status(session.status)
     yield f"{click.style(session.id, fg='blue')}  {one_line(session.task)}"
-    facts = [click.style(state.text, fg=state.colour), f"{session.turns} turns", words.money(session.cost)]
+    facts = [
+        click.style(state.text, fg=state.colour),
+        words.count(session.turns, "turn"),
+        words.money(session.cost),
+    ]
     if (use := context_use(session)) is not None:
         facts.append(f"context {use}%")
     facts += [one_line(fact) for fact in (session.executor, session.model or "", session.branch) if fact]

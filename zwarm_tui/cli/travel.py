@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from zwarm_tui.cli import words
 from zwarm_tui.cli.call import Call, verb
 from zwarm_tui.cli.engine import answer, ask
 from zwarm_tui.cli.plain import one_line
@@ -53,7 +54,7 @@ def _here(value: dict[str, Any]) -> str:
 def _preview(value: dict[str, Any]) -> Iterable[str]:
     yield one_line(f"{value['label']}, on {value['branch']}")
     for one in value["sessions_back"]:
-        yield one_line(f"  {one['id']}  back by {one['turns']} turns: {one['task']}")
+        yield one_line(f"  {one['id']}  back by {words.count(one['turns'], 'turn')}: {one['task']}")
     for one in value["sessions_absent"]:
         yield one_line(f"  {one}  is not there yet")
     for one in value["running"]:

@@ -24,6 +24,11 @@ def status(value: SessionStatus) -> Cell:
     return Cell(value.value.replace("_", " "), _COLOURS[value])
 
 
+def count(number: int, what: str) -> str:
+    """A number of things: "1 turn", "2 turns"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def attention(session: SessionView) -> Cell:
     """The reason and the age of what the session wants; nothing where it wants nothing."""
     wanted = session.attention

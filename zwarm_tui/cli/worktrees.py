@@ -75,7 +75,12 @@ def remove(call: Call, which: str, dry_run: bool, force: bool) -> None:
 
 def _removed(value: dict[str, Any]) -> Iterable[str]:
     goes = value["goes"]
-    yield one_line(f"{'removed' if value['removed'] else 'would remove'} {value['path']}")
+    if value["stays"] and not value["removed"]:
+        yield one_line(
+            f"{value['path']} would stay, since it holds what nothing else does; --force removes it"
+        )
+    else:
+        yield one_line(f"{'removed' if value['removed'] else 'would remove'} {value['path']}")
     for what, found in (
         ("changed", goes["files"]),
         ("in no snapshot", [u["path"] for u in goes["uncovered"]]),

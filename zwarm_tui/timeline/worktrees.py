@@ -56,8 +56,9 @@ class Removal:
 
     async def remove(self, which: str, *, force: bool, dry_run: bool) -> Json:
         """`which` is a path, a branch's name or a session's id. {"path", "branch", "session",
-        "removed", "goes": {"files": [paths], "uncovered": [{path, why}], "commits": [texts]},
-        "kept": commit | None}; ignored files in it go as well."""
+        "removed", "stays": why it does without `force` | None, "goes": {"files": [paths],
+        "uncovered": [{path, why}], "commits": [texts]}, "kept": commit | None}; ignored
+        files in it go as well."""
         one = self._find(which)
         name = next(b.name for b in self._reader.branches() if b.id == one.branch)
         if running := _running(self._reader, one):
@@ -80,6 +81,7 @@ class Removal:
             "branch": name,
             "session": one.session or None,
             "removed": False,
+            "stays": str(lost) if lost and not force else None,
             "goes": _goes(lost),
             "kept": None,
         }

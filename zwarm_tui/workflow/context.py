@@ -339,6 +339,8 @@ async def _run_stage(
     handle.complete(result, run.journal.view.stages[name].digest)
     run.said += _texts(result)
     if run.point is not None:
+        for session in {s.session for s in run.journal.view.stages[name].served}:
+            run.sessions.acknowledge(session, by="workflow")  # it is the run that wants its person
         await run.point(name)
     return handle
 
