@@ -143,8 +143,6 @@ class Engine:
             raise UsageError(f"a session's origin is person or workflow, not '{origin}'")
         await self._settle(confirm)
         folder = self.project / Path(dir or "").expanduser()
-        if not folder.resolve().is_relative_to(self.project.resolve()):
-            raise UsageError(f"{folder.resolve()} is outside of the project: name a folder in it")
         session = await self.sessions.start_session(
             task,
             executor=executor,
