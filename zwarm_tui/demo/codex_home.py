@@ -16,7 +16,8 @@ _LIKE = "gpt-5.5"
 """The model whose entry in codex's catalogue the scripted one copies: it is offered
 the plain tools (a shell, apply_patch), one call each."""
 
-# No login shell: what a user's profile prints or waits for has no place in a demo.
+# No login shell, nor a snapshot of one: what a user's profile prints or waits for has no
+# place in a demo.
 _CONFIG = """\
 model = "{model}"
 model_provider = "scripted"
@@ -34,6 +35,7 @@ stream_max_retries = 1
 [features]
 unbounded_connection_retries = false
 default_mode_request_user_input = true
+shell_snapshot = false
 
 [analytics]
 enabled = false
