@@ -169,3 +169,38 @@ def test_sixteen_colours_are_enough(start: Start) -> None:
 def test_a_tiny_terminal_gets_a_sentence(start: Start) -> None:
     app = start(columns=20, rows=5)
     app.wait_for("terminal", "40×10")
+
+
+DEFECT = """
+import sys
+from zwarm_tui.cli import main
+from zwarm_tui.tui.app import ZwarmApp
+
+def defect(self):
+    secret = "do not show me"
+    raise KeyError("a defect of ours")
+
+ZwarmApp.action_quit = defect
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_defect_ends_it_with_a_sentence_and_a_report(project: Path, tmp_path: Path) -> None:
+    script = tmp_path / "defect.py"
+    script.write_text(DEFECT)
+    app = Terminal(
+        [sys.executable, str(script), "--project", str(project)],
+        cwd=project,
+        ZWARM_HOST="never",
+        ZWARM_CONFIG_DIR=str(tmp_path / "config"),
+    )
+    try:
+        app.wait_for("What shall be done?")
+        app.send(CTRL_Q)
+        app.wait_for("this should not have happened, and is a bug")
+        assert app.finish() == 1
+    finally:
+        app.close()
+    [report] = (project / ".zwarm").glob("crash-*.log")
+    assert "a defect of ours" in report.read_text()
+    assert b"do not show me" not in app.seen

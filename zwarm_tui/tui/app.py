@@ -148,6 +148,19 @@ class ZwarmApp(App[None], inherit_bindings=False):
         self.feed.flush()
         self.main.show_board()
 
+    def play(self) -> int:
+        """Run it to its end: the exit status. A defect that ended it is raised, and
+        reported like one of any verb."""
+        self.run()
+        if self._exception is not None:
+            raise self._exception
+        return self.return_code or 0
+
+    def _fatal_error(self) -> None:
+        """Textual would write the traceback to the terminal, with the values of all
+        variables; `play` raises it instead."""
+        self._close_messages_no_wait()
+
     async def on_unmount(self) -> None:
         await self.link.aclose()
         self.board.close()
@@ -339,5 +352,4 @@ def run(project: Path) -> int:
 
     problems = [str(problem) for problem in wrong]
     app = ZwarmApp(project, engine=open_engine, settings=settings, themes=themes, problems=problems)
-    app.run()
-    return app.return_code or 0
+    return app.play()

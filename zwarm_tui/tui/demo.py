@@ -32,4 +32,4 @@ def run_demo(executor: Kind, agents: int, keep: bool) -> int:
             settings=loaded.settings,
             problems=[str(problem) for problem in loaded.problems],
         )
-        return app.run() or 0
+        return app.play()
