@@ -1,12 +1,12 @@
-"""Runs of workflows and commands in an engine: a run is a session like any other, with one turn each
-time that it is begun or taken up again. So it is on the lists, is interrupted, flagged,
-waited for and recovered like them, and what it asks waits for its person like theirs.
+"""Runs of workflows and commands in an engine: a run is a session like any other, with
+one turn each time that it is begun or taken up again. So it is on the lists, is
+interrupted, flagged, waited for and recovered like them, and what it asks waits for its
+person like theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import secrets
 from collections.abc import Collection, Mapping
@@ -345,6 +345,5 @@ def _check_stages(known: Collection[str], wanted: Collection[str]) -> None:
 
 
 def _title(name: str, inputs: Mapping[str, Any]) -> str:
-    with contextlib.suppress(ValueError):
-        name = Path(name).stem if name.endswith((".py", ".yaml", ".yml")) else name
+    name = Path(name).stem if name.endswith((".py", ".yaml", ".yml")) else name
     return " ".join([name, *(f"{key}={value}" for key, value in inputs.items())])

@@ -43,7 +43,7 @@ async def run_process(
     mark = f"{run}.{secrets.token_hex(4)}"
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("ab") as kept:
-        child = await _spawned(argv, cwd, {**env, RUN_MARK: run, STEP_MARK: mark}, mark)
+        child = await spawn(argv, cwd=str(cwd), env={**env, RUN_MARK: run, STEP_MARK: mark})
         assert child.stdout is not None
         assert child.stderr is not None
         out = asyncio.create_task(_keep(child.stdout, kept))
@@ -63,16 +63,6 @@ async def run_process(
                 await asyncio.wait({out, err}, timeout=1)
         await asyncio.wait({out, err})
         return Ended(code, out.result(), err.result())
-
-
-async def _spawned(argv: Sequence[str], cwd: Path, env: Mapping[str, str], mark: str) -> Child:
-    """A new process; one that was cancelled while it started is ended as any other."""
-    spawning = asyncio.ensure_future(spawn(argv, cwd=str(cwd), env=env))
-    try:
-        return await asyncio.shield(spawning)
-    except asyncio.CancelledError:
-        await asyncio.shield(end_tree(await spawning, mark))
-        raise
 
 
 async def end_tree(child: Child, mark: str) -> None:

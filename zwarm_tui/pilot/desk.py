@@ -9,9 +9,9 @@ import time
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
-from zwarm_tui.core.errors import UsageError
 from zwarm_tui.pilot.pilot import PILOT, ScreenHuman
 from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.sessions.requests import answered, decided
 from zwarm_tui.sessions.turn import first_line, withdrawn
 from zwarm_tui.store.reader import Reader
 
@@ -35,22 +35,13 @@ class Desk(ScreenHuman):
     async def decide(self, request: str, decision: str, message: str) -> None:
         """Decide an approval that `holds`."""
         asked, answer = self._open[request]
-        if not isinstance(asked, e.ApprovalRequested):
-            raise UsageError(f"{request} is a question: answer it with words")
-        if decision not in asked.choices:
-            raise UsageError(f"'{decision}' is not offered here: choose one of {', '.join(asked.choices)}")
-        resolved = e.ApprovalResolved(
-            request=request, decision=decision, what=asked.what, text=asked.text, message=message
-        )
-        await self._close(request, resolved, "answer")
+        await self._close(request, decided(asked, decision, message), "answer")
         answer.set_result(decision)
 
     async def answer(self, request: str, text: str) -> None:
         """Answer a question that `holds`."""
         asked, answer = self._open[request]
-        if not isinstance(asked, e.QuestionAsked):
-            raise UsageError(f"{request} is an approval: accept or decline it")
-        await self._close(request, e.QuestionAnswered(request, asked.text, text), "answer")
+        await self._close(request, answered(asked, text), "answer")
         answer.set_result(text)
 
     async def _put(self, request: Request) -> str | None:

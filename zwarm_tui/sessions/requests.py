@@ -22,13 +22,7 @@ class Requests:
     async def decide(self, request: str, decision: Decision, message: str = "") -> None:
         """Decide an approval that an agent waits for."""
         turn, event = self._open(request)
-        if not isinstance(event, e.ApprovalRequested):
-            raise UsageError(f"{request} is a question: answer it with words")
-        if decision not in event.choices:
-            raise UsageError(f"'{decision}' is not offered here: choose one of {', '.join(event.choices)}")
-        resolved = e.ApprovalResolved(
-            request=request, decision=decision, what=event.what, text=event.text, message=message
-        )
+        resolved = decided(event, decision, message)
         if turn.hold is not None:
             turn.hold.decision.set_result((decision, message))  # heard only after this is recorded
             await self._resolve(turn, resolved)
@@ -43,14 +37,13 @@ class Requests:
     async def answer(self, request: str, text: str) -> None:
         """Answer a question that an agent or the pilot asked."""
         turn, event = self._open(request)
-        if not isinstance(event, e.QuestionAsked):
-            raise UsageError(f"{request} is an approval: accept or decline it")
+        resolved = answered(event, text)
         assert turn.thread is not None
         if (own := self._own.pop(request, None)) is not None:
             own.set_result((text, ""))
         else:
             await turn.executor.answer(turn.thread, request, "accept", text)
-        await self._resolve(turn, e.QuestionAnswered(request, event.text, text))
+        await self._resolve(turn, resolved)
 
     async def ask(self, session_id: str, request: e.QuestionAsked | e.ApprovalRequested) -> str:
         """Ask the person within a running turn: the answer or the decision. Cancelled if
@@ -86,3 +79,25 @@ class Requests:
             if request in turn.requests:
                 return turn, turn.requests[request]
         raise UsageError(f"nothing waits for an answer to '{request}' any more")
+
+
+def decided(asked: e.Event, decision: str, message: str = "") -> e.ApprovalResolved:
+    """The end of an approval; `UsageError` where this can't be one."""
+    if not isinstance(asked, e.ApprovalRequested):
+        raise UsageError(f"{_id(asked)} is a question: answer it with words")
+    if decision not in asked.choices:
+        raise UsageError(f"'{decision}' is not offered here: choose one of {', '.join(asked.choices)}")
+    return e.ApprovalResolved(
+        request=asked.request, decision=decision, what=asked.what, text=asked.text, message=message
+    )
+
+
+def answered(asked: e.Event, text: str) -> e.QuestionAnswered:
+    """The end of a question; `UsageError` where it is none."""
+    if not isinstance(asked, e.QuestionAsked):
+        raise UsageError(f"{_id(asked)} is an approval: accept or decline it")
+    return e.QuestionAnswered(asked.request, asked.text, text)
+
+
+def _id(asked: e.Event) -> str:
+    return str(getattr(asked, "request", ""))
