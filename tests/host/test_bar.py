@@ -76,7 +76,6 @@ async def test_a_turn_outlives_its_shell_and_its_screen(stage: Stage, server: Mo
     assert spent(stage)[1]
 
 
-@pytest.mark.soak  # four real programs at once want a quiet machine
 async def test_host_codex_and_screen_are_killed_at_once(stage: Stage, server: ModelServer) -> None:
     watch = Watch(stage)
     done = (await zwarm(stage, "delegate", "Paint the shed\n@usage 1000 100 50\n@say It is red."))[

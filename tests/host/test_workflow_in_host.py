@@ -6,8 +6,6 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from tests.host.conftest import Stage, until
 
 FILE = """
@@ -117,7 +115,6 @@ async def run(ctx):
 """
 
 
-@pytest.mark.soak
 def test_the_next_host_goes_on_with_a_run_that_is_left_to_it(stage: Stage) -> None:
     stage.json("delegate", "@say hello")
     (stage.project / "hangs.py").write_text(HANGS)

@@ -243,7 +243,6 @@ async def much(world: World, many: int) -> World:
     return world
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize("mode", MODES)
 async def test_killed_at_any_moment_it_is_all_or_nothing(large: World, mode: str) -> None:
     world = large
@@ -266,7 +265,7 @@ async def test_killed_at_any_moment_it_is_all_or_nothing(large: World, mode: str
     assert any(said for _, said in outcomes), "it was cut short at least once"
 
 
-@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.soak), "after"])
+@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("mode", MODES)
 async def test_killed_at_each_step_of_git(world: World, tmp_path: Path, mode: str, when: str) -> None:
     await much(world, 12)

@@ -38,7 +38,6 @@ async def large(world: World) -> World:
     return world
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize("what", ["record", "branch", "in-place"])
 async def test_killed_at_any_moment(large: World, what: str) -> None:
     world, chance = large, random.Random(what)
@@ -84,7 +83,7 @@ async def whole(world: World, old: dict[str, str], then: dict[str, str], mine: d
         assert files(world.top) == old
 
 
-@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.soak), "after"])
+@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("what", ["record", "branch", "in-place"])
 async def test_killed_at_each_step_of_git(world: World, tmp_path: Path, what: str, when: str) -> None:
     async with await Engine.open(world.top, SETTINGS) as engine:
