@@ -21,8 +21,8 @@ from zwarm_tui.client import EngineClient
 from zwarm_tui.config.paths import project_id
 from zwarm_tui.config.settings import load
 from zwarm_tui.core.model import SessionView
+from zwarm_tui.executors.process import PROJECT_MARK
 from zwarm_tui.host.connect import connect
-from zwarm_tui.host.life import PROJECT_MARK
 from zwarm_tui.store.reader import Reader
 from zwarm_tui.wire import place
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.host.conftest import DEMO, Stage, eventually, until
+from tests.host.conftest import DEMO, Stage, dead, eventually, until
 from zwarm_tui.config.settings import PilotSettings, Settings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.costs import estimate_cost
@@ -239,6 +239,30 @@ async def test_after_a_kill_codex_goes_on_where_it_was(stage: Stage, server: Mod
         assert stage.session(session).how == "resumed"
         assert spent(stage)[0] == pytest.approx(delivered(server))
         assert "echo one" in str(server.requests[-1].input)
+
+
+@pytest.mark.codex
+async def test_what_was_under_way_is_heard_and_then_codex_ends(stage: Stage, server: ModelServer) -> None:
+    """A response is paid for: codex is left to record it, and begins no other, whether
+    or not there is a next host."""
+    async with stage.client() as client:
+        task = "@usage 1000 100 50\n@stream 1 1000\n@run true\n@stream 30 3000"
+        for _ in range(3):
+            session = (await client.delegate(task))["session_id"]
+            await eventually(lambda session=session: streams(stage, session))
+        asked = len(server.requests)
+        assert asked == 3
+        host = psutil.Process(stage.pid())
+        (codex,) = app_servers(host.pid)
+        host.kill()
+    await eventually(lambda: dead(codex), "it ended by itself")
+    await eventually(lambda: not stage.processes(), "so did all that was left")
+    assert [request.outcome for request in server.requests[:asked]] == ["completed"] * asked
+    assert not any(request.delivered for request in server.requests[asked:])
+    async with stage.client():
+        assert spent(stage)[0] == pytest.approx(delivered(server))
+        assert spent(stage)[0] > 0
+        assert stage.session(session).status.value == "interrupted"
 
 
 @pytest.mark.codex

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LINE_LIMIT = 64 * 2**20
 """Bytes a line of an agent's output may have."""
 
+PROJECT_MARK = "ZWARM_PROJECT"
+"""In the environment of a host, and of all that it starts: the project's id."""
 SESSION_MARK = "ZWARM_SESSION"
 RUN_MARK = "ZWARM_RUN"
 STEP_MARK = "ZWARM_STEP"
@@ -89,6 +91,11 @@ class Child:
     def returncode(self) -> int | None:
         """The exit status (negative: the signal's number), None while it runs."""
         return self._transport.get_returncode()
+
+    def pipes(self) -> tuple[int, ...]:
+        """Our ends of its stdin, stdout and stderr: file descriptors."""
+        ends = [self._transport.get_pipe_transport(number) for number in range(3)]
+        return tuple(end.get_extra_info("pipe").fileno() for end in ends if end is not None)
 
     async def wait(self) -> int:
         """Wait until the process is gone, whoever holds its pipes (which are closed

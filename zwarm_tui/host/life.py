@@ -18,20 +18,25 @@ from zwarm_tui import __version__
 from zwarm_tui.config.paths import project_id, state_dir
 from zwarm_tui.config.settings import load
 from zwarm_tui.engine import Engine
-from zwarm_tui.executors.process import SESSION_MARK, become_subreaper, let_end, reap_adopted, sweep
+from zwarm_tui.executors.process import (
+    PROJECT_MARK,
+    SESSION_MARK,
+    become_subreaper,
+    let_end,
+    reap_adopted,
+    sweep,
+)
 from zwarm_tui.host import leave
 from zwarm_tui.host.server import HostServer
 from zwarm_tui.wire import place
 
 log = logging.getLogger("zwarm.host")
 
-PROJECT_MARK = "ZWARM_PROJECT"
-"""In the environment of all that a host starts: the project's id."""
 REST = 60.0
 """Seconds without a turn after which agents' processes are ended; a turn starts them again."""
-FAREWELL = 3.0
-"""Seconds that an orphaned codex gets to end by itself. It does so in 0.1 s, since its
-host hung up, and first writes down all responses that had arrived: what they cost is known."""
+FAREWELL = 6.0
+"""Seconds that an orphaned codex gets to end by itself. Its heir has it record the
+responses that are under way, for 3 s at most, and then hangs up: what they cost is known."""
 SETTLED = 60.0
 """A host that lives for so many seconds did not crash at its start."""
 

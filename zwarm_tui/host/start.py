@@ -13,7 +13,7 @@ from typing import Any
 
 from zwarm_tui.config.paths import state_dir
 from zwarm_tui.core.errors import StoreError, ZwarmError
-from zwarm_tui.executors.process import RUN_MARK, SESSION_MARK, STEP_MARK
+from zwarm_tui.executors.process import PROJECT_MARK, RUN_MARK, SESSION_MARK, STEP_MARK
 from zwarm_tui.store.lock import holder
 from zwarm_tui.wire import place, rpc
 
@@ -23,7 +23,7 @@ CRASHES = 3
 CRASH_WINDOW = 60.0
 """So many hosts that died in so many seconds, and no more are started by themselves."""
 LOG_LIMIT = 1_000_000
-_FOREIGN = (SESSION_MARK, RUN_MARK, STEP_MARK, "ZWARM_PROJECT", "CODEX_THREAD_ID")
+_FOREIGN = (SESSION_MARK, RUN_MARK, STEP_MARK, PROJECT_MARK, "CODEX_THREAD_ID")
 """Marks of an agent whose command may have asked for this host: it outlives that."""
 
 

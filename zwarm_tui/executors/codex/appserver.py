@@ -27,7 +27,7 @@ from zwarm_tui.executors.codex.rpc import RpcError, ServerGone
 from zwarm_tui.executors.codex.server import Server, environment, refusal
 from zwarm_tui.executors.codex.usage import Lineage, Tokens
 from zwarm_tui.executors.codex.values import obj, text
-from zwarm_tui.executors.process import RUN_MARK, marked, sweep
+from zwarm_tui.executors.process import marked, sweep
 from zwarm_tui.executors.rawlog import SERVER, RawLog
 
 CAPABILITIES = Capabilities(
@@ -142,7 +142,7 @@ class AppServer:
             if live.rpc is not None:
                 live.lost(gone, self._closing)
         if server is not None and not self._closing:
-            self._spawn(sweep({RUN_MARK: server.run}, helpers=params.HELPERS))
+            self._spawn(server.clean_up())
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -13,8 +13,9 @@ from zwarm_tui import __version__
 from zwarm_tui.core.errors import ExecutorError, ThreadLostError
 from zwarm_tui.executors.base import ExecutorSettings
 from zwarm_tui.executors.codex.find import run
+from zwarm_tui.executors.codex.heir import Heir
 from zwarm_tui.executors.codex.rpc import Raw, Rpc, RpcError, ServerGone
-from zwarm_tui.executors.codex.settings import THREAD_MARK
+from zwarm_tui.executors.codex.settings import HELPERS, THREAD_MARK
 from zwarm_tui.executors.process import RUN_MARK, SESSION_MARK, descendants, end_process, spawn, sweep
 
 GREETING_TIMEOUT = 20.0
@@ -35,8 +36,9 @@ class NoAppServer(ExecutorError):
 class Server:
     """A running, greeted app-server."""
 
-    def __init__(self, rpc: Rpc, run: str, agent: str) -> None:
+    def __init__(self, rpc: Rpc, run: str, agent: str, heir: Heir | None) -> None:
         self.rpc, self.run, self.agent = rpc, run, agent
+        self._heir = heir
 
     @classmethod
     async def start(
@@ -53,7 +55,8 @@ class Server:
         run = uuid.uuid4().hex
         # Without a network codex would reconnect for ever; the user hears of it this way.
         argv = [binary, *settings.args, "app-server", "-c", "features.unbounded_connection_retries=false"]
-        child = await spawn(argv, env=environment(settings) | {RUN_MARK: run}, stdin=True)
+        env = environment(settings) | {RUN_MARK: run}
+        child = await spawn(argv, env=env, stdin=True)
         rpc = Rpc(child, on_message=on_message, on_noise=on_noise, on_gone=on_gone)
         hello = {
             "clientInfo": {"name": "zwarm_tui", "title": "zwarm_tui", "version": __version__},
@@ -69,7 +72,7 @@ class Server:
             raise kind(f"{binary} app-server could not be used: {said[-500:]}") from error
         rpc.notify("initialized")
         agent = result.get("userAgent") if isinstance(result, dict) else None
-        return cls(rpc, run, str(agent or ""))
+        return cls(rpc, run, str(agent or ""), await Heir.of(child, env))
 
     async def call(self, method: str, params: Raw) -> Any:
         """A request whose failure is ours to report. Raises `ExecutorError`."""
@@ -85,6 +88,7 @@ class Server:
     async def end(self) -> None:
         """End the process and all that it left behind."""
         below = await descendants(self.rpc.child.pid)
+        await self._dismiss()
         if self.rpc.child.stdin is not None:
             self.rpc.child.stdin.close()  # its way of being told to leave: 0.07 s
         with contextlib.suppress(TimeoutError):
@@ -93,6 +97,15 @@ class Server:
         await end_process(self.rpc.child)
         await self.rpc.wait_gone()
         await sweep({RUN_MARK: self.run}, below)
+
+    async def clean_up(self) -> None:
+        """End what the process left behind when it died."""
+        await self._dismiss()
+        await sweep({RUN_MARK: self.run}, helpers=HELPERS)
+
+    async def _dismiss(self) -> None:
+        if self._heir is not None:
+            await self._heir.dismiss()
 
 
 async def _has_app_server(binary: str, settings: ExecutorSettings) -> bool:
