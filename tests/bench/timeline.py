@@ -67,7 +67,7 @@ def _move(terminal: Terminal) -> list[float]:
     taken = []
     for n in range(KEYS):
         sent = terminal.send("k")
-        taken.append((terminal.wait_for("ago · in your checkout", timeout=5) - sent) * 1000)
+        taken.append((terminal.wait_for("turn ", timeout=5) - sent) * 1000)  # in the page only
         terminal.drain(0.05 + (n % 7) * 0.01)
         if n % 20 == 19:  # over the place where the branch begins, which has no age
             terminal.send("G")

@@ -328,3 +328,20 @@ async def test_a_checkpoint_is_completed_by_its_name_and_its_label(project: Path
         assert completions(app, ":label T") == [f":label T{n}" for n in range(7, 0, -1)]
         assert completions(app, ":adopt ") == [":adopt main", ":adopt csv"]
         assert completions(app, ":label T7 wor") == []
+
+
+async def test_it_opens_at_what_is_chosen_on_the_main_screen(project: Path) -> None:
+    async with stage(project, (120, 36)) as (app, _, pilot):
+        for label in ("T2", "T3"):  # the first time it is made, later it is shown again
+            app.screen.query_one(TimelineView).choose(label)
+            await pilot.press("ctrl+t")
+            await until(pilot, lambda: isinstance(app.screen, TimelineScreen))
+            await until(pilot, lambda label=label: label in text_of(app).partition("\n")[0])  # type: ignore[misc]
+            await pilot.press("escape")
+
+
+async def test_the_page_follows_the_cursor_at_once(project: Path) -> None:
+    async with wide(project, "T3") as (app, _, _pilot, view):
+        assert "T3" in text_of(app).partition("\n")[0]
+        view.choose("T2")  # no message in between: both are painted together
+        assert "T2" in text_of(app).partition("\n")[0]

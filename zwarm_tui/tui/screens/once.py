@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.await_complete import AwaitComplete
 from textual.screen import Screen, ScreenResultType
 
@@ -12,7 +13,7 @@ class Once(Screen[ScreenResultType]):
 
     _answered = False
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         self._answered = False
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:

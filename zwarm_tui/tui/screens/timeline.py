@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -24,7 +24,6 @@ from zwarm_tui.tui.render.rows import count_of
 from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.screens.travelling import Travelling
 from zwarm_tui.tui.widgets.page_view import PageView
-from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.statusline import StatusLine
 from zwarm_tui.tui.widgets.topbar import TopBar
 
@@ -49,12 +48,18 @@ class TimelineScreen(Travelling, Once[None]):
 
     def __init__(self, zwarm: ZwarmApp) -> None:
         super().__init__(zwarm)
-        self._start = self._title = ""
+        self._start: str | None = None
+        """Where it is to be opened, until its parts know their sizes."""
+        self._title = ""
         self._topbar, self._line = TopBar(), StatusLine()
         self._page = PageView(id="page")
         self._changed: dict[str, tuple[list[Json], str]] = {}
         """What changed since its parent, and why that is unknown, by checkpoint."""
         self._reading: Timer | None = None
+        self._theme = zwarm.theme
+        # Its first Resize sets this class: it would style all of it a second time.
+        wide = next(name for width, name in reversed(_WIDTHS) if zwarm.size.width >= width)
+        self.add_class(wide, update=False)
 
     def compose(self) -> ComposeResult:
         yield self._topbar
@@ -73,19 +78,31 @@ class TimelineScreen(Travelling, Once[None]):
     def start(self, label: str) -> None:
         """Show the board, with the cursor on a checkpoint ("": where the project is)."""
         self._start = label
-        if self.is_mounted:
+        if self._timeline.size:
             self._begin()
 
     def on_mount(self) -> None:
-        self._begin()
+        # A message would come after the row was painted, and the page one frame late.
+        self.watch(self._timeline, "cursor", self.show_page, init=False)
+
+    def on_resize(self) -> None:
+        if self._start is not None:
+            self._begin()
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Only a theme chosen meanwhile makes it look different from how it was left."""
+        event.refresh_styles = self._theme != self.app.theme
+        self._theme = self.app.theme
 
     def _begin(self) -> None:
+        label, self._start = self._start, None
         self.show_board()
         self.show_timeline()
-        if self._start:
-            self._timeline.choose(self._start)
+        if label:
+            self._timeline.choose(label)
         else:
             self._timeline.go_home()
+        self.show_page()
 
     def show_news(self, news: News) -> None:
         if news.timeline:
@@ -121,7 +138,6 @@ class TimelineScreen(Travelling, Once[None]):
         row = self._timeline.chosen
         return row is not None and row.checkpoint is not None and row.target not in self._changed
 
-    @on(RowView.Moved, "#timeline")
     def show_page(self) -> None:
         """Show what is chosen; its files follow when the cursor rests on it."""
         row = self._timeline.chosen

@@ -194,11 +194,13 @@ class Travelling(Screen[None]):
 
     def close_search(self) -> bool:
         """End the search; whether there was one."""
-        searched = bool(self.query("#seek")) or self._timeline.searching
-        self.query("#seek").remove()
+        line = self.query("#seek")
+        if not line and not self._timeline.searching:
+            return False
+        line.remove()
         self._timeline.search("")
         self._say_found("")
-        return searched
+        return True
 
     def _say_found(self, text: str) -> None:
         self._timeline_pane.border_subtitle = Content(text)

@@ -33,12 +33,11 @@ class PageView(ScrollView, can_focus=True):
         self._ink: Ink | None = None
         self._painting: Style | None = None
 
-    def show(self, paint: Paint, *, top: bool = True) -> None:
+    def show(self, paint: Paint) -> None:
         """Show another page, from its top."""
         self._paint = paint
         self._draw()
-        if top:
-            self.scroll_to(y=0, animate=False)
+        self.scroll_to(y=0, animate=False)
 
     @property
     def ink(self) -> Ink:
@@ -47,10 +46,20 @@ class PageView(ScrollView, can_focus=True):
         return self._ink
 
     def _draw(self) -> None:
-        width = max(self.scrollable_content_region.width, 1)
-        self._rows = self._paint(width, self.ink)
-        set_virtual_size(self, Size(width, len(self._rows)))
-        self.refresh()
+        """Draw the rows; those in view that look different by now are painted."""
+        if not self.size:  # not laid out yet: it is told its size then
+            return
+        before = self._rows
+        for _ in range(2):  # the scrollbar of a long page takes a cell of its width
+            width = self.scrollable_content_region.width
+            self._rows = self._paint(width, self.ink)
+            set_virtual_size(self, Size(1, len(self._rows)))  # it never scrolls sideways
+            if width == self.scrollable_content_region.width:
+                break
+        top = round(self.scroll_y)
+        for y in range(top, top + self.size.height):
+            if before[y : y + 1] != self._rows[y : y + 1]:
+                self.refresh_line(y)
 
     def on_resize(self) -> None:
         self._draw()

@@ -11,6 +11,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
+from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -64,10 +65,10 @@ class RowView(ScrollView, can_focus=True):
             return self.view
 
     row_height = 1
+    cursor: var[int] = var(0, init=False)
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self.cursor = 0
         self._count = 0
         self._ink: Ink | None = None
         self._painting: Style | None = None
@@ -85,7 +86,7 @@ class RowView(ScrollView, can_focus=True):
         self._count = count
         wanted = self.cursor if cursor is None else cursor
         moved, self.cursor = wanted != self.cursor, max(0, min(wanted, count - 1))
-        set_virtual_size(self, Size(self._width, count * self.row_height))
+        set_virtual_size(self, Size(1, count * self.row_height))  # it never scrolls sideways
         if moved:
             self.show_cursor()
         self.refresh_changed()
@@ -141,7 +142,6 @@ class RowView(ScrollView, can_focus=True):
         return max(self.scrollable_content_region.width, 1)
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self._width, self._count * self.row_height)
         self.show_cursor()
 
     def on_focus(self) -> None:

@@ -71,7 +71,11 @@ class TimelineView(RowView):
         self, branches: Sequence[BranchView], checkpoints: Sequence[CheckpointView], position: Position
     ) -> None:
         """Draw another tree. The cursor goes where the project is, when that moves."""
-        self._tree = (branches, checkpoints, position)
+        tree = (branches, checkpoints, position)
+        if tree == self._tree:
+            self.refresh_changed()  # it may have aged
+            return
+        self._tree = tree
         before = self._place()
         self._draw_tree()
         if self._place() != before:
@@ -186,11 +190,14 @@ class TimelineView(RowView):
 
     def choose(self, label: str) -> None:
         """Put the cursor on a checkpoint; folds open for it."""
-        everything = layout(*self._tree) if self._tree else []
-        found = next((row for row in everything if row.checkpoint and row.checkpoint.label == label), None)
-        if found is not None:
-            self._unfold(found)
-            self.move_to(next(i for i, row in enumerate(self.rows) if row.key == found.key))
+        at = _place_of(label, self.rows)
+        if at is None and self._tree is not None:
+            everything = layout(*self._tree)
+            if (hidden := _place_of(label, everything)) is not None:
+                self._unfold(everything[hidden])
+                at = _place_of(label, self.rows)
+        if at is not None:
+            self.move_to(at)
 
     def _unfold(self, row: GraphRow) -> None:
         assert self._tree is not None
@@ -326,3 +333,8 @@ class TimelineView(RowView):
             return age(self._clock() - datetime.fromisoformat(time).timestamp())
         except ValueError:
             return ""
+
+
+def _place_of(label: str, rows: Sequence[GraphRow]) -> int | None:
+    """Which row is the checkpoint with this label."""
+    return next((i for i, row in enumerate(rows) if row.checkpoint and row.checkpoint.label == label), None)

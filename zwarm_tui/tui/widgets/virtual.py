@@ -13,10 +13,12 @@ def set_virtual_size(view: ScrollView, size: Size) -> None:
     old = view.virtual_size
     if size == old:
         return
-    wanted = size.height > view.container_size.height
-    stays = view.container_size.height > 0 and view.show_vertical_scrollbar == wanted
-    if not stays or size.width != old.width:
+    laid_out = view.container_size.height > 0
+    wanted = view.styles.overflow_y == "scroll" or size.height > view.container_size.height
+    if not laid_out or view.show_vertical_scrollbar != wanted or size.width != old.width:
         view.virtual_size = size
+        if laid_out:  # now, not with the next layout: what is drawn and scrolled till then needs it
+            view.show_vertical_scrollbar = wanted
         return
     view.set_reactive(ScrollView.virtual_size, size)
     if wanted:
