@@ -169,7 +169,7 @@ async def test_an_hour_of_seconds_paints_only_the_stopwatches(log: RunLog, tmp_p
         assert painted == []
         app.clock = graph._clock = lambda: scene.NOW + 1
         graph.refresh_changed()
-        assert len(painted) == 4  # the two lines of each of the two stages that run
+        assert len(painted) == 2  # the line with the stopwatch of each of the two that run
         graph.refresh_line = real  # type: ignore[method-assign]
 
 

@@ -125,6 +125,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
 
     def _after_first_paint(self) -> None:
         gc.freeze()  # what start-up made stays: no collection has to walk over it
+        gc.set_threshold(20_000)  # a paint makes thousands of objects, and few of them in cycles
         gc.enable()
         self.set_interval(TICK, self.feed.tick)
         for problem in self.problems:
@@ -136,6 +137,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
 
     async def _connect(self) -> None:
         status = await self.link.connect()
+        gc.freeze()  # what the engine brought stays too
         if status is None:
             self._read_only = f"Read-only: {self.link.problem}"
             self.main.show_banner(self._read_only)

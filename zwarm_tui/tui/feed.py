@@ -47,9 +47,8 @@ class Feed:
             return
         self._ask()
         now = monotonic()
-        if now - self._lists_at >= LISTS:
-            self._settle(now)
-        if now - self._second_at >= 1:
+        settled = now - self._lists_at >= LISTS and self._settle(now)
+        if not settled and now - self._second_at >= 1:  # not in one go: a key may wait
             self._second_at = now
             self._second()
 
@@ -68,7 +67,9 @@ class Feed:
             if news.timeline:
                 self._lists_at = 0.0
 
-    def _settle(self, now: float) -> None:
-        if self._board.settle():
-            self._lists_at = now
-            self._settled()
+    def _settle(self, now: float) -> bool:
+        if not self._board.settle():
+            return False
+        self._lists_at = now
+        self._settled()
+        return True

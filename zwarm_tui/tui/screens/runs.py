@@ -72,10 +72,13 @@ class RunsScreen(Once[None]):
         """Its widgets are there."""
         self._page: StageScreen | None = None
         """The page of a stage, while one is open."""
+        self._now = zwarm.clock()
+        """What all stopwatches show: they go on together, so that they are painted once a
+        second, and not each at its own time."""
         self._title = self._facts = self._about = Content()
         self._topbar = TopBar()
-        self._list = RunList(zwarm.clock, id="run-list")
-        self.graph = RunGraphView(zwarm.clock, id="graph")
+        self._list = RunList(lambda: self._now, id="run-list")
+        self.graph = RunGraphView(lambda: self._now, id="graph")
         self._line = StatusLine()
 
     def compose(self) -> ComposeResult:
@@ -165,6 +168,7 @@ class RunsScreen(Once[None]):
         """A second went by: stopwatches."""
         if not self._made:
             return
+        self._now = self._zwarm.clock()
         self.book.look_alive()
         self._list.refresh_changed()
         self.graph.refresh_changed()
@@ -185,7 +189,7 @@ class RunsScreen(Once[None]):
             asking = bool(self._asking(run)) and run.live
             look = words.NEEDS_YOU if asking else words.run_look(run.view)
             title = Content.assemble((f"{look.sign} ", f"${look.colour}"), (line_of(run.view.name), "bold"))
-            facts = _facts(run, look, self._zwarm.clock())
+            facts = _facts(run, look, self._now)
         if title != self._title:
             self._title = self.query_one("#run-centre").border_title = title
         if facts != self._facts:
@@ -200,7 +204,7 @@ class RunsScreen(Once[None]):
         if run is not None and stage is not None:
             from zwarm_tui.tui.runs.about import about_stage
 
-            about = about_stage(run, stage, stage.name in self._asking(run), self._zwarm.clock())
+            about = about_stage(run, stage, stage.name in self._asking(run), self._now)
         if about != self._about:
             self._about = about
             self.query_one("#stage-facts", Static).update(about, layout=False)

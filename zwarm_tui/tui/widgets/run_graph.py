@@ -5,7 +5,7 @@ Only what is in view is drawn, and of that only what looks different is painted 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -59,6 +59,8 @@ class RunGraphView(ScrollView, can_focus=True):
         self.run: Run | None = None
         self.chosen: str | None = None
         """The stage under the cursor."""
+        self.mode: Mode = "rails"
+        """How it is drawn."""
         self.wanted: Mode | None = None
         """How the person wants it drawn; None: as there is room."""
         self._asking: Collection[str] = ()
@@ -66,18 +68,14 @@ class RunGraphView(ScrollView, can_focus=True):
         self._rows: list[RailRow] = []
         self._row_of: dict[str, int] = {}
         self._graph = LayeredGraph()
-        self._fits = True
-        """All layers are seen at once."""
-        self._painted: dict[str, tuple[object, ...]] = {}
-        """Stage -> what of it was last painted."""
-        self._lines: dict[tuple[str, int], tuple[tuple[object, ...], Strip]] = {}
-        """Lines of cards, as they were last drawn."""
-        self._brush: StagePen | None = None
-        """The pen of the paint that goes on."""
-        self._seen: dict[str, tuple[object, ...]] = {}
-        """Stage -> what it has seen in this paint: many lines ask for it."""
+        self._looks: dict[str, tuple[object, ...]] = {}
+        """Stage -> how it looked when it was last drawn."""
+        self._lines: dict[tuple[str, int], list[Segment]] = {}
+        """Lines of cards and of rows, as they were last drawn. (A strip each would make
+        collecting garbage take as long as painting: it holds eight objects and more.)"""
         self._ink: Ink | None = None
-        self._ground: Style | None = None
+        self._ground = Style.null()
+        """What lies under all of it."""
         self._newest = True
         """The cursor goes along with what begins, until the person moves it."""
 
@@ -93,10 +91,6 @@ class RunGraphView(ScrollView, can_focus=True):
         self.refresh_changed()
 
     @property
-    def mode(self) -> Mode:
-        return self.wanted or ("layers" if self.size.width >= ROOMY and self._fits else "rails")
-
-    @property
     def stage(self) -> StageView | None:
         """The stage under the cursor."""
         if self.run is None or self.chosen is None:
@@ -110,10 +104,11 @@ class RunGraphView(ScrollView, can_focus=True):
         if stage != self.chosen:
             self.chosen = stage
             self.post_message(self.Moved())
-        region = self._region(stage)
+        region, before = self._region(stage), self.scroll_offset
         if region is not None:
             self._bring(region)
-        self.refresh_changed()
+        if self.scroll_offset == before:  # else scrolling saw to it
+            self.refresh_changed()
 
     def _bring(self, region: Region) -> None:
         """Scroll to where a stage is, if it is out of view; a third of the view further
@@ -134,12 +129,13 @@ class RunGraphView(ScrollView, can_focus=True):
         if drawn == self._drawn:
             return
         self._drawn, before = drawn, self.mode
-        self._lines.clear()
+        self._forget()
         stages = list(run.view.stages.values()) if run else []
         room = self.size.width - 1  # a scrollbar may come
         if self.wanted == "layers" or (self.wanted is None and self.size.width >= ROOMY):
             self._graph = layers(stages, marked, room)
-            self._fits = self._graph.width <= room
+        fits = self.size.width >= ROOMY and self._graph.width <= room
+        self.mode = self.wanted or ("layers" if fits else "rails")
         if self.mode == "rails":
             self._rows = rails(stages)
             self._row_of = {row.stage: at for at, row in enumerate(self._rows)}
@@ -155,32 +151,48 @@ class RunGraphView(ScrollView, can_focus=True):
         self.refresh()
 
     def refresh_changed(self) -> None:
-        """Paint those stages in view that look different by now."""
+        """Draw those stages in view that look different by now, and paint the lines of
+        them that do: a line of the screen holds pieces of several stages, and painting is
+        what costs most while agents stream."""
         if self.run is None:
             return
         top = round(self.scroll_y)
         bottom = top + self.size.height
         pen = self._pen(self.run)
-        for name, start, height in self._in_view(top, bottom):
-            seen = pen.seen(name)
-            if self._painted.get(name) != seen:
-                self._painted[name] = seen
-                for y in range(max(start, top), min(start + height, bottom)):
-                    self.refresh_line(y)
+        for name, place, start, lines in self._in_view(top, bottom):
+            look = pen.seen(name)
+            if self._looks.get(name) == look:
+                continue
+            self._looks[name] = look
+            for line in lines:  # those out of view too: they may be scrolled into it
+                drawn = self._draw(pen, place, line)
+                if drawn != self._lines.get((place.stage, line)):
+                    self._lines[place.stage, line] = drawn
+                    if top <= start + line < bottom:
+                        self.refresh_line(start + line)
 
-    def _in_view(self, top: int, bottom: int) -> Iterator[tuple[str, int, int]]:
-        """(stage, first line, lines) of what is drawn between two lines."""
+    def _in_view(self, top: int, bottom: int) -> Iterator[tuple[str, Card | RailRow, int, Sequence[int]]]:
+        """(stage, the card or the row that it is in, where that begins, its lines there) of
+        what is drawn between two lines."""
         if self.mode == "rails":
             for at in range(top // 2, min((bottom + 1) // 2, len(self._rows))):
-                yield self._rows[at].stage, 2 * at, 2
+                yield self._rows[at].stage, self._rows[at], 2 * at, (0, 1)
             return
         cards = {card.stage: card for y in range(top, bottom) for card in self._graph.on_row.get(y, ())}
         left = round(self.scroll_x)
         for card in cards.values():
             if left - self._graph.card < card.x < left + self.size.width:
-                yield card.stage, card.y, card.height
+                yield card.stage, card, card.y, range(card.height)
                 for at, (name, _) in enumerate(card.nested):
-                    yield name, card.y + 3 + at, 1
+                    yield name, card, card.y, (3 + at,)
+
+    def watch_scroll_x(self, before: float, now: float) -> None:
+        super().watch_scroll_x(before, now)
+        self.refresh_changed()
+
+    def watch_scroll_y(self, before: float, now: float) -> None:
+        super().watch_scroll_y(before, now)
+        self.refresh_changed()
 
     # -- the cursor ---------------------------------------------------------------------
 
@@ -289,6 +301,11 @@ class RunGraphView(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._ink = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Draw all of it anew."""
+        self._looks.clear()
         self._lines.clear()
 
     def on_resize(self) -> None:
@@ -304,62 +321,54 @@ class RunGraphView(ScrollView, can_focus=True):
         self.refresh_changed()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        self._ground = self.rich_style  # asked for once a paint, not once a row
-        self._brush = self._pen(self.run) if self.run is not None else None
-        try:
-            return super().render_lines(crop)
-        finally:
-            self._ground = self._brush = None
-            self._seen.clear()
+        ground = self.rich_style  # once a paint, not once a row: it takes longer than drawing one
+        if ground != self._ground:
+            self._ground = ground
+            self._forget()
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        strip = self._line(y + round(self.scroll_y))
-        return strip.adjust_cell_length(self.size.width).apply_style(self._ground or self.rich_style)
-
-    def _pen(self, run: Run) -> StagePen:
-        return StagePen(run, self.ink, self._clock(), self._asking, self.chosen, self.has_focus)
-
-    def _line(self, y: int) -> Strip:
-        at, line = divmod(y, 2)
-        if self.run is None or (self.mode == "rails" and not 0 <= at < len(self._rows)):
-            return Strip.blank(self._width)
-        pen = self._brush or self._pen(self.run)
-        if self.mode == "rails":
-            return pen.rail_line(self._rows[at], line, self._width)
         left = round(self.scroll_x)
-        right = left + self._width
-        dim = self.ink("zwarm-dim")
+        right = left + self.size.width
+        segments = self._line(y + round(self.scroll_y), left, right)
+        return Strip(segments).crop_extend(left, right, self._ground)
+
+    def _line(self, y: int, left: int, right: int) -> list[Segment]:
+        """What a line holds that is seen between two columns, from the first column on."""
+        if self.mode == "rails":
+            at, line = divmod(y, 2)
+            return self._piece(self._rows[at], line) if at < len(self._rows) else []
+        wire_style = self._ground + self.ink("zwarm-dim")
         parts = [
-            (wire.x, Strip([Segment(wire.text, dim)]))
+            (wire.x, len(wire.text), [Segment(wire.text, wire_style)])
             for wire in self._graph.wires.get(y, ())
             if wire.x < right and wire.x + len(wire.text) > left
         ]
         parts += [
-            (card.x, self._card(pen, card, y - card.y))
+            (card.x, self._graph.card, self._piece(card, y - card.y))
             for card in self._graph.on_row.get(y, ())
             if card.x < right and card.x + self._graph.card > left
         ]
         segments: list[Segment] = []
         at = 0
-        for x, strip in sorted(parts, key=lambda part: part[0]):
-            segments += [Segment(" " * (x - at)), *strip]
-            at = x + strip.cell_length
-        return Strip(segments).crop(left, right)
+        for x, width, piece in sorted(parts, key=lambda part: part[0]):
+            segments += [Segment(" " * (x - at), self._ground), *piece]
+            at = x + width
+        return segments
 
-    def _card(self, pen: StagePen, card: Card, line: int) -> Strip:
-        """A line of a card, drawn anew only where it looks different by now: a line of
-        the screen holds pieces of several cards, and few of them change at a time."""
-        inner = line - 3
-        name = card.nested[inner][0] if 0 <= inner < len(card.nested) else card.stage
-        seen = (self._seen_by(pen, card.stage), self._seen_by(pen, name) if name != card.stage else ())
-        known = self._lines.get((card.stage, line))
-        if known is None or known[0] != seen:
-            known = self._lines[card.stage, line] = (seen, pen.card_line(card, line, self._graph.card))
-        return known[1]
+    def _piece(self, place: Card | RailRow, line: int) -> list[Segment]:
+        """A line of a card or of a row, as it was last drawn."""
+        known = self._lines.get((place.stage, line))
+        if known is None and self.run is not None:
+            known = self._lines[place.stage, line] = self._draw(self._pen(self.run), place, line)
+        return known or []
 
-    def _seen_by(self, pen: StagePen, stage: str) -> tuple[object, ...]:
-        if pen is not self._brush:
-            return pen.seen(stage)
-        if (seen := self._seen.get(stage)) is None:
-            seen = self._seen[stage] = pen.seen(stage)
-        return seen
+    def _draw(self, pen: StagePen, place: Card | RailRow, line: int) -> list[Segment]:
+        if isinstance(place, RailRow):
+            strip = pen.rail_line(place, line, self._width)
+        else:
+            strip = pen.card_line(place, line, self._graph.card)
+        return list(strip.apply_style(self._ground))
+
+    def _pen(self, run: Run) -> StagePen:
+        return StagePen(run, self.ink, self._clock(), self._asking, self.chosen, self.has_focus)
