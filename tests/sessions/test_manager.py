@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from zwarm_tui.core.errors import SessionBusyError, SessionNotFoundError, UsageError
-from zwarm_tui.core.events import Notice
+from zwarm_tui.core.events import Notice, Record
 from zwarm_tui.core.model import SessionStatus
-from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.sessions import CodexSessionManager, ExecutorSession
 
 QUICK = "@say Done.\n@usage 1000 200 50"
 
@@ -96,6 +96,22 @@ async def test_a_busy_session_says_so(manager: CodexSessionManager, tmp_path: Pa
     s = await manager.start_session("@hang", working_dir=tmp_path)
     with pytest.raises(SessionBusyError, match=s.id):
         await manager.send_message(s.id, "more")
+
+
+async def test_who_sees_a_turn_s_end_can_go_on_at_once(tmp_path: Path) -> None:
+    """Another process may read the end before the manager knows that it is written."""
+    going_on = list[asyncio.Task[ExecutorSession]]()
+
+    def heard(record: Record) -> None:
+        if record.event.kind == "turn.ended" and not going_on:
+            going_on.append(asyncio.create_task(manager.send_message(record.session, "@say Twice.")))
+
+    async with CodexSessionManager(tmp_path / ".zwarm", executor="demo", events=heard) as manager:
+        s = await manager.start_session(QUICK, working_dir=tmp_path)
+        await manager.wait(s.id, timeout=10)
+        await going_on[0]
+        done = await manager.wait(s.id, timeout=10)
+        assert [m["content"] for m in done.messages if m["role"] == "assistant"] == ["Done.", "Twice."]
 
 
 async def test_kill_and_delete(manager: CodexSessionManager, tmp_path: Path) -> None:

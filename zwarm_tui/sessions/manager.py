@@ -194,9 +194,11 @@ class CodexSessionManager:
         if not message.strip():
             raise UsageError("a message needs some words")
         session = self.reader.find(session_id)
-        if (busy := self._runner.turns.get((session, self.branch))) is not None:
+        while (busy := self._runner.turns.get((session, self.branch))) is not None:
             busy.check_begun()
-            raise SessionBusyError(f"a turn runs on {session}: wait for it, steer it or interrupt it")
+            if not busy.ended:
+                raise SessionBusyError(f"a turn runs on {session}: wait for it, steer it or interrupt it")
+            await busy.gone.wait()  # others can read its end before we know that it is written
         view = self._runner.view(session)
         self._check_start(shared=view.role == "executor", origin=origin)
         turn = Turn(session, self.branch, view.turns + 1, message, origin, self.agents.get(view.executor))

@@ -222,6 +222,7 @@ class TurnRunner:
         return [" ".join(note.split()) for note in notes if note]
 
     async def _finish(self, turn: Turn, ended: e.TurnEnded) -> None:
+        turn.ended = True
         if turn.stop and ended.status in ("interrupted", "failed"):
             ended = e.TurnEnded(
                 status=turn.stop,
@@ -241,6 +242,7 @@ class TurnRunner:
             await self.store.commit()
             await self._warn_of_length(turn)
         self.turns.pop(turn.key, None)
+        turn.gone.set()
         if turn.thread in self._sinks:
             self._sinks[turn.thread].turn = None
             if ended.exit_code is not None and not turn.executor.capabilities.protocol:

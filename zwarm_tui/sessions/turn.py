@@ -49,6 +49,10 @@ class Turn:
     leave: set[Key] = field(default_factory=set)
     """Budgets beyond which the person let it begin."""
     task: asyncio.Task[None] | None = None
+    ended: bool = False
+    """It is over; that is being recorded."""
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once that stands in the log, and the session is free."""
 
     @property
     def key(self) -> tuple[str, int]:
