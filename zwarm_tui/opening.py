@@ -8,6 +8,7 @@ from pathlib import Path
 from zwarm_tui.config.paths import state_dir
 from zwarm_tui.config.prices import pricer
 from zwarm_tui.config.settings import Settings
+from zwarm_tui.core.errors import StoreError
 from zwarm_tui.executors.base import Executor, ExecutorSettings
 from zwarm_tui.pilot.desk import left_open
 from zwarm_tui.runs import Runs
@@ -20,10 +21,15 @@ from zwarm_tui.timeline import Timeline
 
 def lock_and_log(project: Path, settings: Settings, purpose: str) -> tuple[ProjectLock, Store]:
     """The project's lock, taken, and its log, open. `LockedError` where another engine
-    has them; where the log can't be opened, the lock is free again."""
+    has them, `StoreError` where nothing can be recorded; the lock is free again then."""
     state = state_dir(project)
     lock = ProjectLock(state, purpose)
-    lock.acquire()
+    try:
+        lock.acquire()
+    except OSError as error:  # a full disk, a folder that may only be read
+        raise StoreError(
+            f"{lock.path} can't be written ({error.strerror}): nothing can be recorded here"
+        ) from error
     try:
         return lock, Store.open(state / "zwarm.db", price=pricer(settings))
     except BaseException:

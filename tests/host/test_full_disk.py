@@ -86,6 +86,42 @@ async def test_a_full_disk_is_on_screen_as_long_as_it_is_full(stage: Stage) -> N
     assert "can be written again" in place.log_file(stage.project).read_text()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are Linux's")
+@pytest.mark.parametrize("before", [True, False], ids=["with a log", "in a new project"])
+async def test_no_host_can_start_on_a_full_disk(stage: Stage, before: bool) -> None:
+    if before:
+        stage.json("delegate", QUICK)
+        assert stage.json("wait")[0]["status"] == "completed"
+        stage.json("host", "stop")
+    known = stage.json("ls")
+    # As long as someone reads, the file that readers share is there.
+    reader = stage.reader() if before else None
+    with full_disk(os.getpid()):  # and of what it starts
+        for verb in (["say", "hello"], ["delegate", QUICK, "--json"], ["host", "start"]):
+            refused = stage.zwarm(*verb)
+            assert (refused.returncode, refused.stdout) == (1, "")
+            assert f"{stage.project}/.zwarm" in refused.stderr
+            assert "can't be written (" in refused.stderr
+            assert "died" not in refused.stderr, "it is no crash"
+        alone = stage.zwarm("say", "hello", ZWARM_HOST="never")
+        assert alone.returncode == 1
+        assert "can't be written (" in alone.stderr
+        assert "Traceback" not in alone.stderr
+        assert stage.json("ls") == known
+        app = ZwarmApp(stage.project, engine=stage.connect)
+        async with app.run_test(size=(120, 36)) as pilot:
+            await until(pilot, lambda: "can't be written" in banner(app), "the banner is up")
+            assert banner(app).startswith("Read-only: ")
+            assert len(app.board.sessions) == before
+            write(app, "hello")
+            await until(pilot, lambda: draft(app) == "hello", "nothing is begun")
+    if reader is not None:
+        reader.close()
+    assert stage.json("ls") == known
+    stage.json("delegate", QUICK)
+    assert stage.json("wait")[0]["status"] == "completed"
+
+
 AS_ANYBODY = "ZWARM_TEST_AS_ANYBODY"
 
 

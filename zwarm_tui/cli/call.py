@@ -15,7 +15,7 @@ import click
 
 from zwarm_tui.cli.plain import plain
 from zwarm_tui.cli.project import find_project, given_project
-from zwarm_tui.config.paths import database
+from zwarm_tui.config.paths import database, has_log
 from zwarm_tui.core.errors import SessionNotFoundError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Call:
     def reader(self) -> Reader | None:
         """The project's log; None, and a hint, where nothing was ever recorded."""
         file = database(self.project)
-        if not file.exists():
+        if not has_log(file):
             note(f"nothing has run in {self.project} yet; `zwarm-tui` opens the screen and begins")
             return None
         from zwarm_tui.store.reader import Reader  # sqlite3: not on the way to --help

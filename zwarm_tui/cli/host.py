@@ -39,7 +39,7 @@ def start(call: Call) -> None:
 @click.option("--anyway", is_flag=True, hidden=True)
 def run(call: Call, ready: int | None, anyway: bool) -> None:
     """Be the host, in the foreground, until Ctrl-C."""
-    from zwarm_tui.host.start import into_background, recent_starts, tell
+    from zwarm_tui.host.start import into_background, recent_starts, tell, unwritable
 
     if ready is None:
         _be(call, [])
@@ -50,6 +50,9 @@ def run(call: Call, ready: int | None, anyway: bool) -> None:
         _be(call, starts, ready)
     except ZwarmError as error:
         tell(ready, error)
+    except OSError as error:
+        tell(ready, unwritable(call.project, error))
+        raise
 
 
 def _be(call: Call, starts: list[float], ready: int | None = None) -> None:

@@ -60,6 +60,12 @@ def database(project: Path) -> Path:
     return state_dir(project) / "zwarm.db"
 
 
+def has_log(file: Path) -> bool:
+    """Whether there is anything in a log. An empty file was begun by one who then found
+    no room for more."""
+    return file.exists() and file.stat().st_size > 0
+
+
 def project_config(project: Path) -> Path:
     """The settings of one project, which win over the user's."""
     return state_dir(project) / "config.toml"

@@ -119,8 +119,17 @@ def _open_log(project: Path) -> int:
         handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.fchmod(handle, 0o600)
     except OSError as error:
-        raise StoreError(f"{file} can't be written ({error}): no host can be started here") from error
+        raise unwritable(project, error) from error
     return handle
+
+
+def unwritable(project: Path, error: OSError) -> StoreError:
+    """Why there can be no host, which writes files from its first moment on."""
+    where = error.filename or state_dir(project)
+    return StoreError(
+        f"{where} can't be written ({error.strerror or error}): no host can be started here until it can. "
+        "What was recorded is kept, and can be looked at"
+    )
 
 
 def _last_words(project: Path) -> str:

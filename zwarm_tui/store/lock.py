@@ -31,9 +31,13 @@ class ProjectLock:
                 f"another zwarm-tui (pid {who.get('pid', 'unknown')}) runs this project's agents: "
                 "this one only reads; end the other to take over"
             )
-        os.ftruncate(fd, 0)
         about = {"pid": os.getpid(), "since": time.time(), "purpose": self._purpose}
-        os.write(fd, json.dumps(about).encode())
+        try:
+            os.ftruncate(fd, 0)
+            os.write(fd, json.dumps(about).encode())
+        except OSError:
+            os.close(fd)
+            raise
         self._fd = fd
 
     def release(self) -> None:

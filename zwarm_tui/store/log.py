@@ -215,7 +215,8 @@ class Store:
                 db.execute("COMMIT")
             except BaseException:
                 self._fold.forget()
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # a full disk makes SQLite do it by itself
+                    db.execute("ROLLBACK")
                 raise
         except (sqlite3.Error, OSError) as error:
             return f"{self.path} can't be written ({error}): what happens is kept in memory until it can"

@@ -63,6 +63,8 @@ class Reader:
             schema.check_version(self._db, path)
             if schema.version(self._db) == 0:
                 raise StoreError(f"{path} is no log of zwarm_tui")
+        except sqlite3.OperationalError as error:  # no room for what readers share, or no right to it
+            raise StoreError(f"{path} can't be read ({error})") from error
         except sqlite3.Error as error:
             raise StoreError(
                 f"{path} can't be read ({error}); zwarm-tui sets it aside when it next opens"

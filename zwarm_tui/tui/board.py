@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zwarm_tui.config.paths import database
+from zwarm_tui.config.paths import database, has_log
 from zwarm_tui.core.attention import urgency
 from zwarm_tui.core.errors import StoreError
 from zwarm_tui.core.events import ApprovalRequested
@@ -83,7 +83,7 @@ class Board:
 
     def open(self) -> bool:
         """Open the log, where there is one by now. `StoreError` where it can't be read."""
-        if self.reader is None and self._database.exists():
+        if self.reader is None and has_log(self._database):
             self.reader = Reader(self._database)
             self.seq = self.reader.last_seq()
             self._load(self.reader)
