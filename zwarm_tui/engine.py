@@ -101,6 +101,7 @@ class Engine:
         engine.recovered, told = await opening.take_over(project, sessions, engine.runs, engine.timeline)
         engine.problems += told
         engine.problems += await engine._adoption().recover()
+        opening.tidy_later(engine.timeline, engine.resources)
         return engine
 
     # -- the pilot --------------------------------------------------------------------

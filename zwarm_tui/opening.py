@@ -3,12 +3,14 @@ what a dead engine left of its work, seen to before anything new begins."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from pathlib import Path
 
 from zwarm_tui.config.paths import state_dir
 from zwarm_tui.config.prices import pricer
 from zwarm_tui.config.settings import Settings
-from zwarm_tui.core.errors import StoreError
+from zwarm_tui.core.errors import StoreError, ZwarmError
 from zwarm_tui.executors.base import Executor, ExecutorSettings
 from zwarm_tui.pilot.desk import left_open
 from zwarm_tui.runs import Runs
@@ -17,6 +19,9 @@ from zwarm_tui.sessions.terminals import interactive, see_to_leftovers
 from zwarm_tui.store.lock import ProjectLock
 from zwarm_tui.store.log import Store
 from zwarm_tui.timeline import Timeline
+
+TIDY_AFTER = 30.0
+"""Seconds: nobody waits for the opening, or for what it was opened for, any more."""
 
 
 def lock_and_log(project: Path, settings: Settings, purpose: str) -> tuple[ProjectLock, Store]:
@@ -87,3 +92,21 @@ async def _take_back_commands(project: Path, manager: CodexSessionManager) -> li
     from zwarm_tui.commands.recovery import recover  # seldom needed, and slow to import
 
     return await recover(project, manager.state_dir, manager.store, manager.reader)
+
+
+def tidy_later(timeline: Timeline, resources: contextlib.AsyncExitStack) -> None:
+    """Drop old snapshots in a while, unless `resources` end before. Checkpoints see to it
+    too, but only every so many: sessions of a few would never get there."""
+
+    async def tidy() -> None:
+        await asyncio.sleep(TIDY_AFTER)
+        with contextlib.suppress(ZwarmError):  # they stay until the next time
+            await timeline.prune()
+
+    async def stop() -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    task = asyncio.create_task(tidy())
+    resources.push_async_callback(stop)

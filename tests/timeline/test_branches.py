@@ -10,6 +10,7 @@ import pytest
 
 from tests.git.world import World, private, seen
 from tests.timeline.conftest import SETTINGS, agent, idle, pilot
+from zwarm_tui import opening
 from zwarm_tui.config.settings import CheckpointSettings, WorktreeSettings
 from zwarm_tui.core.errors import ConfirmationNeededError, GitError, UsageError
 from zwarm_tui.core.model import SessionStatus
@@ -320,6 +321,24 @@ async def test_old_snapshots_go_and_what_a_branch_needs_stays(world: World) -> N
         assert len(labels - {0, 1, 3}) <= 3
         await engine.goto("main")
         await agent(engine, "@say on", session)
+
+
+async def test_old_snapshots_go_some_time_after_an_engine_has_opened(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left() -> set[int]:
+        refs = world.git("for-each-ref", "--format=%(refname)", "refs/zwarm/checkpoints").split()
+        return {int(ref.split("/")[3]) for ref in refs}
+
+    async with await Engine.open(world.top, SETTINGS) as engine:
+        await three(engine)
+        assert {1, 2, 3} <= left()
+    monkeypatch.setattr(opening, "TIDY_AFTER", 0.01)
+    settings = replace(SETTINGS, checkpoints=CheckpointSettings(keep=1))
+    async with await Engine.open(world.top, settings), asyncio.timeout(20):
+        while {1, 2} <= left():  # one of them may count as the newest: they are of one second
+            await asyncio.sleep(0.02)
+        assert 3 in left(), "where the branch ends"
 
 
 async def test_all_of_it_is_there_after_a_restart(world: World) -> None:

@@ -121,7 +121,7 @@ class Timeline:
         )
         await self._commit(event, branch=branch)
         if number % PRUNE_EVERY == 0:
-            await self.prune()
+            await self._prune()
         return taken
 
     def changed(self, branch: int) -> bool:
@@ -130,6 +130,10 @@ class Timeline:
 
     async def prune(self) -> list[str]:
         """Drop the refs of old snapshots, but none that a branch needs."""
+        async with self._alone():
+            return await self._prune()
+
+    async def _prune(self) -> list[str]:
         needed: set[str] = set()
         for view in self._reader.branches():
             for one in (view.tip, view.checkpoint):
