@@ -119,6 +119,25 @@ async def test_a_second_screen_reads_and_says_so(project: Path) -> None:
         assert draft(app) == "hello"
 
 
+@pytest.mark.parametrize("key", ["ctrl+t", "f5"], ids=["timeline", "runs"])
+async def test_trouble_is_on_every_screen_as_long_as_it_lasts(project: Path, key: str) -> None:
+    fill(project)
+    async with stage(project) as (app, engine, pilot):
+        shown = lambda: [b for s in app.screen_stack for b in s.query("#banner") if b.display]  # noqa: E731
+        await pilot.press(key)
+        await until(pilot, lambda: app.screen is not app.main)
+        assert shown() == []
+        engine.trouble = "the disk is full"
+        await until(pilot, lambda: len(shown()) == 2)
+        assert {str(b.content) for b in shown()} == {"Nothing new is started: the disk is full"}
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+        await pilot.press(key)
+        await until(pilot, lambda: len(shown()) == 2)  # one that is opened while it lasts has it, too
+        engine.trouble = ""
+        await until(pilot, lambda: shown() == [])
+
+
 async def test_a_log_that_cannot_be_read_is_a_notice(tmp_path: Path) -> None:
     (tmp_path / ".zwarm").mkdir()
     (tmp_path / ".zwarm" / "zwarm.db").write_bytes(b"not a database" * 100)

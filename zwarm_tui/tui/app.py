@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.reactive import var
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 
@@ -59,6 +60,8 @@ class ZwarmApp(App[None], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = ""
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("app")]
+    banner: var[str] = var("")
+    """Why nothing can be done from here, as a sentence."""
 
     def __init__(
         self,
@@ -92,7 +95,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
             settled=self._settled,
             second=self._second,
             tail=lambda: self.main.tail_visible,
-            failed=self.main.show_banner,
+            failed=self.show_banner,
         )
 
     # -- beginning and end --------------------------------------------------------------
@@ -140,7 +143,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
         gc.freeze()  # what the engine brought stays too
         if status is None:
             self._read_only = f"Read-only: {self.link.problem}"
-            self.main.show_banner(self._read_only)
+            self.show_banner(self._read_only)
             return
         brain = status.get("brain") or ""
         self.board.capabilities = status.get("capabilities", {})
@@ -192,9 +195,13 @@ class ZwarmApp(App[None], inherit_bindings=False):
         if self.runs is not None:
             self.runs.show_news(news.sessions)
 
+    def show_banner(self, text: str) -> None:
+        """Have every screen say it until there is another sentence, or ""."""
+        self.banner = text
+
     def _second(self) -> None:
         trouble = f"Nothing new is started: {self.link.trouble}" if self.link.trouble else ""
-        self.main.show_banner(self._read_only or trouble)
+        self.show_banner(self._read_only or trouble)
         if self.runs is None:
             self.main.show_second()
         else:

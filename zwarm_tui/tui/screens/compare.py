@@ -22,6 +22,7 @@ from zwarm_tui.tui.render.checkpoint import changed_row
 from zwarm_tui.tui.render.literal import line_of, literal
 from zwarm_tui.tui.render.rows import BLANK, Piece, count_of, header, prose
 from zwarm_tui.tui.screens.once import Once
+from zwarm_tui.tui.widgets.banner import Banner
 from zwarm_tui.tui.widgets.diff_view import DiffView
 from zwarm_tui.tui.widgets.ink import Ink
 from zwarm_tui.tui.widgets.page_view import PageView
@@ -68,6 +69,7 @@ class CompareScreen(Once[None]):
         self._list = FileList(_changed(self._files), id="list")
 
     def compose(self) -> ComposeResult:
+        yield Banner()
         with Horizontal(id="sides"):
             for name in ("a", "b"):
                 with Vertical(id=name, classes="pane"):

@@ -18,6 +18,7 @@ from zwarm_tui.tui.completion import completions
 from zwarm_tui.tui.obey import obey
 from zwarm_tui.tui.screens.travelling import Travelling
 from zwarm_tui.tui.terminals import of_session
+from zwarm_tui.tui.widgets.banner import Banner
 from zwarm_tui.tui.widgets.composer import Composer
 from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.session_list import SessionList, title_of
@@ -51,7 +52,6 @@ class MainScreen(Travelling):
         """Something came while another screen covered this one."""
         self._words = ""
         """What the list is filtered by."""
-        self._banner = ""
         self._acked: set[tuple[str, float]] = set()
         self._topbar = TopBar()
         self._list = SessionList(zwarm.clock, id="sessions")
@@ -60,7 +60,7 @@ class MainScreen(Travelling):
 
     def compose(self) -> ComposeResult:
         yield self._topbar
-        yield Static(id="banner", markup=False)
+        yield Banner()
         with Horizontal(id="panes"):
             with Vertical(id="left", classes="pane"):
                 yield self._list
@@ -135,15 +135,6 @@ class MainScreen(Travelling):
         """A second went by: ages and stopwatches."""
         self._list.refresh_changed()
         self._pane.show_facts()
-
-    def show_banner(self, text: str) -> None:
-        """A sentence that stays until there is another one, or "": why nothing can be done
-        from here."""
-        if text != self._banner:
-            self._banner = text
-            banner = self.query_one("#banner", Static)
-            banner.update(Content(text))
-            banner.set_class(bool(text), "-shown")
 
     def show_hints(self) -> None:
         """The bottom line, for where the focus is."""

@@ -21,6 +21,7 @@ from zwarm_tui.tui.runs import words
 from zwarm_tui.tui.runs.book import Run, RunBook
 from zwarm_tui.tui.runs.deeds import RunDeeds
 from zwarm_tui.tui.screens.once import Once
+from zwarm_tui.tui.widgets.banner import Banner
 from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.run_graph import RunGraphView
 from zwarm_tui.tui.widgets.run_list import RunList
@@ -83,6 +84,7 @@ class RunsScreen(Once[None]):
 
     def compose(self) -> ComposeResult:
         yield self._topbar
+        yield Banner()
         with Horizontal(id="run-panes"):
             with Vertical(id="run-left"):
                 yield self._list

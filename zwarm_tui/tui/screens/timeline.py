@@ -23,6 +23,7 @@ from zwarm_tui.tui.render.literal import line_of
 from zwarm_tui.tui.render.rows import count_of
 from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.screens.travelling import Travelling
+from zwarm_tui.tui.widgets.banner import Banner
 from zwarm_tui.tui.widgets.page_view import PageView
 from zwarm_tui.tui.widgets.statusline import StatusLine
 from zwarm_tui.tui.widgets.topbar import TopBar
@@ -63,6 +64,7 @@ class TimelineScreen(Travelling, Once[None]):
 
     def compose(self) -> ComposeResult:
         yield self._topbar
+        yield Banner()
         with Horizontal(id="panes"):
             with Vertical(id="graph", classes="pane"):
                 yield self._timeline
