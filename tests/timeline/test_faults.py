@@ -15,7 +15,7 @@ import pytest
 
 from tests.git.world import World, private
 from tests.timeline.conftest import SETTINGS, agent
-from tests.timeline.steps import killed_at_each_step
+from tests.timeline.steps import STEPS, killed_at_each_step
 from tests.timeline.test_branches import files, here, three
 from zwarm_tui.core.errors import ZwarmError
 from zwarm_tui.engine import Engine
@@ -83,14 +83,17 @@ async def whole(world: World, old: dict[str, str], then: dict[str, str], mine: d
         assert files(world.top) == old
 
 
+@pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("what", ["record", "branch", "in-place"])
-async def test_killed_at_each_step_of_git(world: World, tmp_path: Path, what: str, when: str) -> None:
+async def test_killed_at_each_step_of_git(
+    world: World, tmp_path: Path, what: str, when: str, steps: str
+) -> None:
     async with await Engine.open(world.top, SETTINGS) as engine:
         await three(engine)
         then = files_at(world, engine, 1)
     old, mine = files(world.top), private(world.top)
-    async for _ in killed_at_each_step(tmp_path, when, "tests.timeline.killed", str(world.top), what):
+    async for _ in killed_at_each_step(tmp_path, when, steps, "tests.timeline.killed", str(world.top), what):
         await whole(world, old, then, mine)
 
 

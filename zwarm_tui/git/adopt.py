@@ -79,8 +79,7 @@ async def as_commit(
             raise NothingToAdoptError("there is nothing to adopt: the checkout has it all")
         commit = await write_commit(repo, tree, head.id, message, as_user=True)
         if dry_run:
-            with tempfile.TemporaryDirectory(prefix="zwarm-") as folder:
-                await _fits(repo, head.id, commit, await _like_the_users(repo, Path(folder) / "index"))
+            await _tried(repo, head.id, commit)
         else:
             await _forward(repo, head.id, commit, before)
         return commit
@@ -105,12 +104,16 @@ async def as_branch(repo: Repo, name: str, *, theirs: str, message: str) -> str:
 
 async def _forward(repo: Repo, old: str, new: str, before: Before) -> None:
     """Move HEAD, its branch, the user's index and the files on by one commit, or nothing.
-    Cut short (a kill, a power cut), `complete` makes one of the two of it."""
+    Cut short (a kill, a power cut), `complete` makes one of the two of it: `before` is told
+    before the lock is made, since a lock that nobody knows of would stay."""
+    if _lock(repo).exists():
+        raise _taken(_lock(repo))
+    await _tried(repo, old, new)
+    await before(new)
     with _locked(repo):
         index = await _like_the_users(repo, _fresh(repo))
         try:
-            await _fits(repo, old, new, index)
-            await before(new)
+            await _fits(repo, old, new, index)  # still
             step = ("read-tree", "-m", "-u", old, new)
             await git(repo.top, *step, index=index, finish=True)
             await git(repo.top, "update-ref", "-m", "zwarm: adopted", "HEAD", new, old, finish=True)
@@ -135,7 +138,7 @@ async def complete(repo: Repo, *, old: str, new: str) -> bool | None:
         elif head == new and _fresh(repo).exists():
             _fresh(repo).replace(repo.git_dir / "index")
         _forget(repo)
-        lock = repo.git_dir / "index.lock"
+        lock = _lock(repo)
         if lock.exists() and lock.read_bytes() == _MARK:
             lock.unlink()
         return {old: False, new: True}.get(head or "")
@@ -150,11 +153,11 @@ async def _head(repo: Repo) -> str | None:
 def _locked(repo: Repo) -> Iterator[None]:
     """Hold the lock on the user's index, as git does, under a mark by which it is known
     as ours should we be killed."""
-    lock = repo.git_dir / "index.lock"
+    lock = _lock(repo)
     try:
         handle = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except FileExistsError:
-        raise GitError(f"{lock} is there: another git works in this checkout, or one was killed") from None
+        raise _taken(lock) from None
     except OSError as error:
         raise GitError(f"{lock} can't be made: {error.strerror}") from error
     try:
@@ -163,6 +166,14 @@ def _locked(repo: Repo) -> Iterator[None]:
         yield
     finally:
         lock.unlink(missing_ok=True)
+
+
+def _lock(repo: Repo) -> Path:
+    return repo.git_dir / "index.lock"
+
+
+def _taken(lock: Path) -> GitError:
+    return GitError(f"{lock} is there: another git works in this checkout, or one was killed")
 
 
 def _fresh(repo: Repo) -> Path:
@@ -181,6 +192,12 @@ async def _like_the_users(repo: Repo, index: Path) -> Path:
     copy(repo.git_dir / "index", index)
     await attempt(repo.top, "update-index", "-q", "--refresh", index=index)  # 1: some have
     return index
+
+
+async def _tried(repo: Repo, old: str, new: str) -> None:
+    """`_fits`, with nothing touched."""
+    with tempfile.TemporaryDirectory(prefix="zwarm-") as folder:
+        await _fits(repo, old, new, await _like_the_users(repo, Path(folder) / "index"))
 
 
 async def _fits(repo: Repo, old: str, new: str, index: Path) -> None:
