@@ -227,6 +227,11 @@ def become_subreaper() -> bool:
     return _subreaper
 
 
+async def process_of(pid: int) -> psutil.Process | None:
+    """The process that has this pid now, for `runs`; None where none has."""
+    return await asyncio.to_thread(_process_of, pid)
+
+
 async def descendants(pid: int) -> list[Identity]:
     """All processes below this one, at this moment."""
     return await asyncio.to_thread(_descendants, pid)
@@ -269,8 +274,17 @@ async def sweep(
     return await asyncio.to_thread(_sweep, dict(marks), tuple(also), helpers, grace)
 
 
-def _descendants(pid: int) -> list[Identity]:
+def _process_of(pid: int) -> psutil.Process | None:
     import psutil  # 54 ms to import: kept off the way to the first paint
+
+    try:
+        return psutil.Process(pid)
+    except psutil.Error:
+        return None
+
+
+def _descendants(pid: int) -> list[Identity]:
+    import psutil
 
     try:
         return [Identity(p.pid, p.create_time()) for p in psutil.Process(pid).children(recursive=True)]
@@ -282,7 +296,7 @@ def _living(pid: int) -> int:
     import psutil
 
     try:
-        return sum(_runs(p) for p in psutil.Process(pid).children(recursive=True))
+        return sum(runs(p) for p in psutil.Process(pid).children(recursive=True))
     except psutil.Error:
         return 0
 
@@ -353,12 +367,13 @@ def _find(marks: dict[str, str], also: tuple[Identity, ...]) -> list[psutil.Proc
 def _wait_gone(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
     """Those that still run after so many seconds (a zombie doesn't run)."""
     until = time.monotonic() + seconds
-    while (alive := [p for p in processes if _runs(p)]) and time.monotonic() < until:
+    while (alive := [p for p in processes if runs(p)]) and time.monotonic() < until:
         time.sleep(0.01)
     return alive
 
 
-def _runs(process: psutil.Process) -> bool:
+def runs(process: psutil.Process) -> bool:
+    """Whether it does: not another that has its pid by now, nor a zombie."""
     import psutil
 
     try:

@@ -20,6 +20,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,10 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OWN = ("TERM", "TMUX", "TMUX_PANE", "PWD", "OLDPWD", "SHLVL", "_")
 _SHELLS = ("bash", "zsh", "fish", "sh", "dash", "ksh", "tcsh", "nu", "xonsh")
 _TICK = 0.02
+_NO_SESSION = ("can't find session", "no current target")
+"""What tmux says where a session is not there (any more)."""
+_MISSED = 50
+"""Ticks in which tmux has to find out how a program ended."""
 _STILL = 0.3
 """Seconds without a change after which a program without a line editor counts as ready."""
 
@@ -222,8 +227,10 @@ class TmuxSession:
             before = await self._changes()
             await self._paste(plain)
             await self._taken(before)
-        if enter:
+        if enter:  # taken before we return: what is sent next must not come to the same prompt
+            before = await self._changes()
             await self.keys("Enter")
+            await self._taken(before)
 
     async def keys(self, *keys: str) -> None:
         """Press keys, by tmux's names ("Enter", "C-c", "Escape")."""
@@ -284,11 +291,21 @@ class TmuxSession:
 
     async def exit_code(self) -> int | None:
         """The status that a kept session's program ended with (negative: the signal's
-        number); None while it runs, or where tmux does not know."""
-        dead, status, number = await self.facts("pane_dead", "pane_dead_status", "pane_dead_signal")
-        if dead != "1":
-            return None
-        return int(status) if status.isdigit() else -int(number) if number.isdigit() else None
+        number); None while it runs, or where tmux does not know. Waits a moment for tmux
+        to take note of an end that it missed."""
+        for _ in range(_MISSED):
+            names = ("pane_dead", "pane_dead_status", "pane_dead_signal", "pid")
+            dead, status, number, server = await self.facts(*names)
+            if dead != "1":
+                return None
+            if status.isdigit() or number.isdigit():
+                return int(status) if status.isdigit() else -int(number)
+            # Its terminal is closed, but tmux has not waited for it: seen with tmux 3.3a,
+            # which then never did. Asked again it does.
+            with contextlib.suppress(OSError):
+                os.kill(int(server), signal.SIGCHLD)
+            await asyncio.sleep(_TICK)
+        return None
 
     async def environment(self, variable: str) -> str | None:
         """The value of a variable that the session was made with."""
@@ -308,7 +325,7 @@ class TmuxSession:
         done, _, why = await self.server._ask("kill-session", "-t", f"={self.name}")
         # The server goes with its last session, and may be ours to reap (a host's orphan).
         await sweep({MARK: self.server._mark(self.name)}, also, helpers=("tmux: server",))
-        if not done and not _no_server(why) and "can't find session" not in why:
+        if not done and not _no_server(why) and not any(part in why for part in _NO_SESSION):
             raise TmuxError(f"tmux session {self.name} could not be ended: {why}")
 
     def attach_argv(self) -> list[str]:

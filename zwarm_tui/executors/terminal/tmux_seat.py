@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zwarm_tui.core.errors import ThreadLostError, TmuxError
+from zwarm_tui.executors.process import process_of, runs
 from zwarm_tui.executors.terminal.page import Page
 from zwarm_tui.executors.tmux import TmuxServer, TmuxSession
+
+if TYPE_CHECKING:
+    import psutil
 
 AGENT = "ZWARM_AGENT"
 """In the environment of an agent's terminal: the session that it serves."""
@@ -21,9 +26,9 @@ _LOG_LIMIT = 16 * 2**20
 class TmuxSeat:
     """The program of one tmux session. `log` holds every byte that it printed."""
 
-    def __init__(self, session: TmuxSession, pid: int, log: Path) -> None:
+    def __init__(self, session: TmuxSession, process: psutil.Process | None, log: Path) -> None:
         self.session, self.log = session, log
-        self._pid = pid
+        self._process = process
 
     @classmethod
     async def start(
@@ -39,7 +44,7 @@ class TmuxSeat:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
         session = await server.new(name, cwd=cwd, env=env, command=command, keep=True, log=log)
-        return cls(session, (await session.pids())[0], log)
+        return await cls._of(session, log)
 
     @classmethod
     async def find(cls, server: TmuxServer, name: str, log: Path) -> TmuxSeat:
@@ -47,18 +52,19 @@ class TmuxSeat:
         session = await server.get(name)
         if session is None or not await session.alive():
             raise ThreadLostError(f"tmux session {name} is gone, and with it what the agent knew")
-        return cls(session, (await session.pids())[0], log)
+        return await cls._of(session, log)
+
+    @classmethod
+    async def _of(cls, session: TmuxSession, log: Path) -> TmuxSeat:
+        pids = await session.pids()
+        return cls(session, await process_of(pids[0]) if pids else None, log)
 
     def stamp(self) -> tuple[int, bool]:
         try:
             size = self.log.stat().st_size
         except OSError:
             size = 0
-        try:
-            os.kill(self._pid, 0)  # tmux reaps what it started: a dead one is gone
-        except ProcessLookupError:
-            return size, False
-        return size, True
+        return size, self._runs()
 
     async def page(self, since: int) -> Page:
         above, full = await self._place()
@@ -103,6 +109,11 @@ class TmuxSeat:
     async def end(self) -> None:
         await self.session.kill()
         self.log.unlink(missing_ok=True)
+
+    def _runs(self) -> bool:
+        """Not by its pid alone: another program can have that by now, and tmux can miss
+        an end, whose zombie keeps it."""
+        return self._process is not None and runs(self._process)
 
     async def _place(self) -> tuple[int, bool]:
         above, full = await self.session.facts("history_size", "alternate_on")
