@@ -30,8 +30,7 @@ def start(call: Call) -> None:
     """Start it, if it doesn't run."""
     from zwarm_tui.host.connect import have_host
 
-    asyncio.run(have_host(call.project))
-    _tell(call)
+    _tell(call, asyncio.run(have_host(call.project)))
 
 
 @verb
@@ -97,7 +96,7 @@ def stop(call: Call, running: str | None) -> None:
         raise UsageError(
             f"turns run ({names}): say what becomes of them with --running drain|interrupt|leave"
         )
-    asyncio.run(_request(place.reachable(card), "host.stop", {"how": running or "interrupt"}))
+    asyncio.run(_stop(place.reachable(card), running or "interrupt"))
     if not wait_gone(call.project, float("inf") if running == "drain" else STOP_TIMEOUT):
         raise ZwarmError(
             f"the host (pid {card.pid}) did not end in {STOP_TIMEOUT:g} s: kill {card.pid} ends it"
@@ -108,22 +107,22 @@ def stop(call: Call, running: str | None) -> None:
 @verb
 def status(call: Call) -> None:
     """Say whether it runs, since when, and what it does."""
-    _tell(call)
+    from zwarm_tui.host.connect import status
+
+    _tell(call, asyncio.run(status(call.project)))
 
 
-def _tell(call: Call) -> None:
+def _tell(call: Call, told: dict[str, Any] | None) -> None:
     from zwarm_tui.wire import place
 
-    card = place.standing(call.project)
-    value: dict[str, Any] = {"running": card is not None}
-    if card is not None:
+    value: dict[str, Any] = {"running": told is not None}
+    if told is not None:
         from zwarm_tui.core.model import iso
 
-        told = asyncio.run(_request(place.reachable(card), "host.status", {}))
-        reader = call.reader()
+        reader, card = call.reader(), place.read_card(call.project)
         turns = reader.unfinished() if reader else []
-        value |= told | {"since": iso(told["since"]), "turns": len(turns), "socket": card.socket}
-        value["log"] = str(place.log_file(call.project))
+        value |= told | {"since": iso(told["since"]), "turns": len(turns)}
+        value |= {"socket": card.socket if card else None, "log": str(place.log_file(call.project))}
     call.answer(value, lambda: [_line(value)])
 
 
@@ -137,8 +136,8 @@ def _line(value: dict[str, Any]) -> str:
     )
 
 
-async def _request(socket: str, method: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Ask a host of any version."""
+async def _stop(socket: str, how: str) -> None:
+    """Tell a host of any version to end."""
     from zwarm_tui.wire.connection import Connection
 
     try:
@@ -146,8 +145,7 @@ async def _request(socket: str, method: str, params: dict[str, Any]) -> dict[str
     except OSError as error:
         raise ZwarmError(f"the host can't be reached at {socket}: {error.strerror or error}") from error
     try:
-        answer: dict[str, Any] = await connection.call(method, params)
-        return answer
+        await connection.call("host.stop", {"how": how})
     finally:
         await connection.aclose()
 

@@ -11,12 +11,12 @@ from typing import cast
 from zwarm_tui.client import EngineClient
 from zwarm_tui.config.paths import state_dir
 from zwarm_tui.config.settings import Settings
-from zwarm_tui.core.errors import LockedError, ReadOnlyError
+from zwarm_tui.core.errors import LockedError, ReadOnlyError, ZwarmError
 from zwarm_tui.host import start as starting
 from zwarm_tui.host.client import HostClient
 from zwarm_tui.store.lock import holder
 from zwarm_tui.wire import place
-from zwarm_tui.wire.connection import Connection, Notice
+from zwarm_tui.wire.connection import Connection, Json, Lost, Notice
 
 PATIENCE = 20.0
 """Seconds to wait for a host that is just starting, or just leaving."""
@@ -53,10 +53,44 @@ async def connect_host(project: Path, *, start: bool = True) -> EngineClient:
     return cast("EngineClient", client)  # it has the verbs by their signatures
 
 
-async def have_host(project: Path) -> None:
-    """Return when the project has a host that takes connections: one that runs, that just
-    starts for somebody else, or that is started now, also after some that died."""
-    await (await _dial(project, None, start=True, anyway=True)).aclose()
+async def have_host(project: Path) -> Json:
+    """Return when the project has a host that answers: one that runs, that just starts for
+    somebody else, or that is started now, also after some that died. What it says of
+    itself; `status` has its shape."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        connection = await _dial(project, None, start=True, anyway=True)
+        try:
+            return await _asked(connection)
+        except Lost:
+            if time.monotonic() > until:
+                raise
+        finally:
+            await connection.aclose()
+
+
+async def status(project: Path) -> Json | None:
+    """What the project's host says of itself: {pid, version, since: seconds since the
+    epoch, clients, processes, stopping}; None where none runs. A host that is being killed
+    still has its lock for a moment, and does not answer."""
+    until = time.monotonic() + PATIENCE
+    while (card := place.standing(project)) is not None:
+        try:
+            connection = await Connection.open(place.reachable(card))
+            try:
+                return await _asked(connection)
+            finally:
+                await connection.aclose()
+        except (OSError, Lost) as error:
+            if time.monotonic() > until:
+                raise ZwarmError(f"the host can't be reached at {card.socket}: {error}") from error
+            await asyncio.sleep(0.02)
+    return None
+
+
+async def _asked(connection: Connection) -> Json:
+    told: Json = await connection.call("host.status", {})
+    return told
 
 
 async def _dial(project: Path, on_notice: Notice | None, start: bool, anyway: bool = False) -> Connection:
