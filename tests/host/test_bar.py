@@ -120,7 +120,7 @@ async def test_host_codex_and_screen_are_killed_at_once(stage: Stage, server: Mo
     with screen(stage) as app:
         await eventually(partial(app.shows, "interrupted"), "a new screen says so")
         app.type("\x0e")  # ctrl+n: the session that needs its person
-        await eventually(partial(app.shows, "Mow the lawn"), "its transcript is there")
+        await eventually(partial(app.shows, "turn 2 interrupted"), "its transcript is there")
         until = asyncio.get_running_loop().time() + PATIENCE
         while stage.session(running).turns < 3:  # one key goes on with it
             assert asyncio.get_running_loop().time() < until

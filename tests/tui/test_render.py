@@ -276,6 +276,10 @@ def test_the_unknown_is_one_line_and_whole_when_opened() -> None:
     assert rows(unknown, open=True)[-1].strip() == '{"a": 1}'
 
 
+def test_tokens_that_nobody_reported_are_no_unknown_line() -> None:
+    assert rows(e.UsageUnknown("a response was cut off")) == ["  ≥ tokens unknown: a response was cut off"]
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "said"),
     [

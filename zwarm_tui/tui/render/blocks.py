@@ -33,6 +33,7 @@ _PARTS: dict[type[e.Event], Callable[[Block, bool], list[Part]]] = {
     e.ThreadBound: facts.thread_parts,
     e.SessionEnded: facts.ended_parts,
     e.Notice: facts.notice_parts,
+    e.UsageUnknown: facts.usage_parts,
     **dict.fromkeys(CHECKS, checks.check_parts),
 }
 
@@ -40,6 +41,7 @@ _STEPS = frozenset(
     {
         *("command", "command.started", "command.output", "tool", "tool.started", "files"),
         *("reasoning", "reasoning.delta", "thread.bound", "diff", "unknown", "notice", "approval"),
+        "usage.unknown",
     }
 )
 

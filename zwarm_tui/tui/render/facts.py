@@ -174,6 +174,13 @@ def ended_parts(block: Block, open: bool) -> list[Part]:
     return [_line("◼ the session was ended" + (f": {line_of(event.reason[:400])}" if event.reason else ""))]
 
 
+def usage_parts(block: Block, open: bool) -> list[Part]:
+    """That some of what the turn used is reported nowhere."""
+    event = block.event
+    assert isinstance(event, e.UsageUnknown)
+    return [_line(f"≥ tokens unknown: {line_of(event.why[:400])}")]
+
+
 _LEVEL = {"info": "ℹ", "warning": "⚠ warning:", "error": "✗ error:"}
 
 
