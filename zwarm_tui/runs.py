@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 NAME = "run"
-_DIFF_CAP = 60_000
-"""Characters of the changes that stand in a review's request."""
 DIED = "the process that ran it died: it can be resumed"
 KINDS = ("workflow", "command")
 
@@ -232,6 +230,7 @@ class Runs:
                 return await sessions.requests.ask(run, asked)
 
         async def judge(stage: str, work: ReviewRequest) -> ReviewResult:
+            from zwarm_tui.pipeline.reviewers import DIFF_CAP
             from zwarm_tui.workflow.work import reviewed
 
             asked = e.ApprovalRequested(
@@ -239,7 +238,7 @@ class Runs:
                 what="review",
                 text=f"{stage}: {work.task}",
                 cwd=str(work.working_dir),
-                reason=work.diff[:_DIFF_CAP],
+                reason=work.diff[:DIFF_CAP],
                 choices=("accept", "decline"),
             )
             with sessions.on_branch(branch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import textwrap
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +99,3 @@ def marked(run: str) -> list[int]:
             if process.environ().get(RUN_MARK) == run:
                 found.append(process.pid)
     return found
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """No test leaves a process behind, whether it passes or fails."""
-    before = {p.pid for p in psutil.Process().children(recursive=True)}
-    yield
-    left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before]
-    _, still = psutil.wait_procs(left, timeout=5)
-    assert not still

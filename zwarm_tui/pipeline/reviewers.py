@@ -19,8 +19,8 @@ from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.pipeline.prompts import SessionPrompts
 from zwarm_tui.sessions import CodexSessionManager, ExecutorSession
 
-_DIFF_CAP = 60_000
-"""Characters of the changes that stand in a reviewer's prompt; it can look at the rest."""
+DIFF_CAP = 60_000
+"""Characters of the changes that stand before a reviewer, who can look at the rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class AgentReviewer:
     async def review(self, request: ReviewRequest) -> ReviewResult:
         diff = request.diff.strip() or "(look at the folder)"
         prompt = self.prompts.review.format(
-            task=request.task, diff=diff[:_DIFF_CAP], issue_id=request.issue_id
+            task=request.task, diff=diff[:DIFF_CAP], issue_id=request.issue_id
         )
         try:
             session = await self.sessions.start_session(
