@@ -17,10 +17,16 @@ import pytest
 from tests.git.world import World, private
 from tests.host.conftest import eventually
 from tests.host.test_recovery import full_disk
-from tests.timeline.conftest import SETTINGS
+from tests.timeline.conftest import SETTINGS, agent
 from tests.timeline.forked import BRANCH, Fork, files, fork
 from tests.timeline.steps import STEPS, killed_at_each_step
-from zwarm_tui.core.errors import ConfirmationNeededError, GitError, UsageError, ZwarmError
+from zwarm_tui.core.errors import (
+    ConfirmationNeededError,
+    GitError,
+    NothingToAdoptError,
+    UsageError,
+    ZwarmError,
+)
 from zwarm_tui.engine import Engine
 from zwarm_tui.git import adopt as onto
 from zwarm_tui.store.reader import Reader
@@ -124,6 +130,31 @@ async def test_nothing_that_the_branch_did_is_left_out(forked: Fork, world: Worl
     forked.write("after the checkpoint", "x\n")
     done = await forked.engine.adopt(BRANCH)
     assert "after the checkpoint" in {f["path"] for f in done["files"]}
+
+
+async def test_a_branch_that_was_left_by_the_one_in_the_checkout(forked: Fork, world: World) -> None:
+    engine = forked.engine
+    await engine.goto(BRANCH, in_place=True)  # which removed src/b.py
+    with pytest.raises(UsageError, match="works in your checkout"):
+        await engine.adopt(BRANCH)
+    before = files(world)
+    for mode in MODES:
+        with pytest.raises(NothingToAdoptError, match=rf"main changed no file since T1.*{BRANCH} \(in your"):
+            await engine.adopt("main", mode=mode)
+    assert files(world) == before
+    branches = {b.name: b for b in engine.reader.branches()}
+    assert (branches["main"].checkout, branches["main"].worktree) == (False, None)
+    assert (branches[BRANCH].checkout, branches[BRANCH].worktree) == (True, None)
+    # What it does from now on, it does in a worktree; that can be adopted.
+    await engine.goto("main")
+    await agent(engine, "@write later theirs")
+    assert [f["path"] for f in (await engine.adopt("main"))["files"]] == ["later"]
+    assert (world.top / "later").read_text() == "theirs"
+    with pytest.raises(NothingToAdoptError, match="has it all"):
+        await engine.adopt("main")
+    # And its files as they are can be put there.
+    await engine.goto("main", in_place=True)
+    assert (world.top / "src/b.py").exists()
 
 
 async def test_what_cannot_be_adopted(forked: Fork, world: World) -> None:

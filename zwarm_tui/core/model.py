@@ -204,7 +204,8 @@ class RequestView(Value):
 
 @value(kw_only=True)
 class BranchView(Value):
-    """`tip` is the last checkpoint on the branch (its fork where it has none)."""
+    """`tip` is the last checkpoint on the branch (its fork where it has none). It works in
+    its `worktree`, or in the person's `checkout`, or (neither) has no place as yet."""
 
     id: int
     name: str
@@ -214,6 +215,7 @@ class BranchView(Value):
     tip: int
     cost: Cost
     worktree: str | None = None
+    checkout: bool = False
 
 
 @value(kw_only=True)

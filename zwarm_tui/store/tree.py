@@ -61,6 +61,7 @@ def branches(db: sqlite3.Connection) -> list[BranchView]:
             tip=r[5],
             cost=cost(r[6], r[7], r[8]),
             worktree=own.path if (own := where.of_branch(r[0])) else None,
+            checkout=r[0] == where.checkout_branch,
         )
         for r in rows
     ]

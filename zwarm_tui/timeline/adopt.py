@@ -25,7 +25,7 @@ from zwarm_tui.git import adopt as onto
 from zwarm_tui.git import snapshot
 from zwarm_tui.git.command import git
 from zwarm_tui.git.index import capture
-from zwarm_tui.git.repo import Repo, alone, find
+from zwarm_tui.git.repo import Repo, alone, find, tree_of
 from zwarm_tui.git.undo import put_back
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.log import Store
@@ -50,6 +50,8 @@ class Plan:
     base: str
     theirs: str
     message: str
+    start: str
+    """The label of that place: a checkpoint, or "root"."""
 
 
 class Adoption:
@@ -90,6 +92,7 @@ class Adoption:
             try:
                 if mode == "branch":
                     return await self._as_branch(repo, plan, dry_run)
+                await self._check_new(repo, plan)
                 looked = await self._look(repo, plan, mode)
                 return looked if dry_run else await self._onto_checkout(repo, plan, mode)
             except ConflictError as error:
@@ -127,7 +130,18 @@ class Adoption:
         told = next((c.description for c in taken if c.id == place.checkpoint), "")
         message = f"Adopt {place.label}: {told}"[:72].rstrip(": ") + "\n"
         base, theirs = ends
-        return Plan(place, checkout, base, theirs, message)
+        return Plan(place, checkout, base, theirs, message, start.label)
+
+    async def _check_new(self, repo: Repo, plan: Plan) -> None:
+        """A branch that did nothing since the checkout's parted from it (as one has that
+        was left) is not "all there": the checkout's branch may have changed what it has."""
+        if await tree_of(repo, plan.base) == await tree_of(repo, plan.theirs):
+            name = plan.place.label
+            raise NothingToAdoptError(
+                f"there is nothing to adopt: {name} changed no file since {plan.start}, where "
+                f"{plan.checkout.name} (in your checkout) parted from it; "
+                f"goto {name} --in-place puts all its files there"
+            )
 
     def _check_running(self) -> None:
         owner = self._reader.places().checkout_branch

@@ -38,7 +38,7 @@ RUN = "run"
 
 _WORD = re.compile(r"[\w./-]+")
 NOWHERE = Position(branch=1, branch_name="main", checkpoint=0, detached=False, path=((1, TIP),))
-MAIN = BranchView(id=1, name="main", parent=None, checkpoint=0, cut=0, tip=0, cost=Cost())
+MAIN = BranchView(id=1, name="main", parent=None, checkpoint=0, cut=0, tip=0, cost=Cost(), checkout=True)
 NO_PILOT = SessionView(id=PILOT, task="pilot", status=SessionStatus.PENDING, executor="", role=PILOT)
 """Stands in the list until the pilot is first spoken to."""
 

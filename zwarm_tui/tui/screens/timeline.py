@@ -166,7 +166,7 @@ class TimelineScreen(Travelling, Once[None]):
             facts=facts,
             age=self._timeline.age_of(checkpoint) if checkpoint else "",
             parent=labels.get(checkpoint.parent, "root") if checkpoint else "",
-            place=_short(branch.worktree) if branch.worktree else "your checkout",
+            place=_short(branch.worktree or "") or ("your checkout" if branch.checkout else ""),
             changed=changed,
             why=why,
             tasks={s.id: s.task for s in board.sessions.values()} | {PILOT: PILOT},
