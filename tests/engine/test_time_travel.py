@@ -132,9 +132,13 @@ async def test_a_checkpoint_has_a_name_and_a_note_beside_its_label(engine: Engin
     first, second = engine.reader.checkpoints()
     assert (first.label, first.name, first.note) == ("T1", "the [red]good\x1b one", "It was\nfast.")
     assert (second.name, second.note) == ("", "")
-    for wrong in ("T9", "root", "the [red]good\x1b one", "x" * 65):
+    for wrong in ("T9", "root", "main", "the [red]good\x1b one", "x" * 65):
         with pytest.raises(UsageError):
             await engine.label_checkpoint("T2", wrong)
+    await engine.label_checkpoint("T2", "fast")
+    with pytest.raises(UsageError, match="T2 has the name 'fast'"):
+        await engine.branch("fast")
+    await engine.label_checkpoint("T2", "")
     for nowhere in ("T9", "root", ""):
         with pytest.raises(UsageError, match="no checkpoint"):
             await engine.note(nowhere, "x")

@@ -277,6 +277,10 @@ class Timeline:
             taken = next((c for c in self._reader.checkpoints() if name and c.name == name), None)
             if taken is not None and taken.id != found.id:
                 raise UsageError(f"{taken.label} has the name '{name}' already: choose another one")
+            if any(b.name == name for b in self._reader.branches()):
+                raise UsageError(
+                    f"there is a branch '{name}', which the name would lead to: choose another one"
+                )
             await self._commit(e.CheckpointNamed(found.id, name), branch=found.branch)
             return {"label": found.label, "name": name}
 
@@ -345,6 +349,10 @@ class Timeline:
             )
         if any(b.name == name for b in self._reader.branches()):
             raise UsageError(f"there is a branch '{name}' already: goto it, or choose another name")
+        if taken := next((c for c in self._reader.checkpoints() if c.name == name), None):
+            raise UsageError(
+                f"{taken.label} has the name '{name}', which would lead to it no more: choose another"
+            )
         return name
 
     async def _commit(self, *events: e.Event, branch: int = 1) -> None:
