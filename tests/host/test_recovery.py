@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import signal
@@ -125,6 +126,20 @@ def test_a_turn_that_a_budget_holds_waits_for_the_next_host(stage: Stage) -> Non
     cost = stage.json("cost")
     assert cost["budget"]["usd"]["state"] == "reached"
     assert "used up" in stage.zwarm("cost").stdout
+
+
+def test_who_waits_for_a_turn_that_a_budget_holds_is_told(stage: Stage) -> None:
+    stage.settings(DEMO + "[budget]\nusd = 0\n")
+    said = stage.zwarm("say", "@say Yes.", "--wait", "--json")
+    assert said.returncode == 1
+    held = json.loads(said.stdout)
+    assert (held["status"], held["turn"], held["reply"]) == ("awaiting_input", 1, "")
+    assert "[budget] usd" in held["error"]
+    request = held["error"].partition("`zwarm-tui approve ")[2].partition("`")[0]
+    assert stage.json("host", "stop")["stopped"] is True
+    assert stage.json("host", "status")["running"] is False
+    stage.json("approve", request)
+    assert stage.json("wait", "pilot")[0]["last_message"] == "Yes."
 
 
 # -- a full disk ------------------------------------------------------------------------

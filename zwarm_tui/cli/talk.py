@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,10 @@ from zwarm_tui.cli.call import Call, verb
 from zwarm_tui.cli.engine import answer, ask, confirm
 from zwarm_tui.cli.plain import one_line, plain
 from zwarm_tui.client import EngineClient
+
+if TYPE_CHECKING:
+    from zwarm_tui.core.model import TurnView
+    from zwarm_tui.store.reader import Reader
 
 
 @verb
@@ -49,7 +53,7 @@ def say(call: Call, message: str, wait: bool, confirm: bool) -> int:
     """Talk to the pilot, who delegates.
 
     Where a turn of the pilot runs, the message is put into it. Exit status 1 with
-    --wait: the turn did not complete.
+    --wait: the turn did not complete, or a budget keeps it from beginning.
     """
 
     async def do(engine: EngineClient) -> dict[str, Any]:
@@ -62,7 +66,8 @@ def say(call: Call, message: str, wait: bool, confirm: bool) -> int:
         reader, session, line = call.find(said["session_id"])
         replies = [m for m in reader.messages(session.id, line) if m["turn"] == said["turn"]]
         reply = "\n\n".join(m["content"] for m in replies if m["role"] == "assistant")
-        return {**said, "status": turn.status.value, "error": turn.error, "reply": reply}
+        error = _held_by(reader, turn) if turn.held else turn.error
+        return {**said, "status": turn.status.value, "error": error, "reply": reply}
 
     outcome: dict[str, Any] = {}
 
@@ -72,6 +77,16 @@ def say(call: Call, message: str, wait: bool, confirm: bool) -> int:
 
     ask(call, do, show)
     return 1 if outcome.get("status", "completed") != "completed" else 0
+
+
+def _held_by(reader: Reader, turn: TurnView) -> str:
+    """Which budget it is, and what lets the turn begin."""
+    mine = (turn.session, turn.branch, turn.turn)
+    for request in reader.requests(turn.session):
+        if (request.session, request.branch, request.turn) == mine:
+            text = getattr(request.event, "text", "")
+            return f"{text}: `zwarm-tui approve {request.id}` lets it begin, with --deny it is taken back"
+    return "a budget holds it"
 
 
 def _reply(value: dict[str, Any]) -> str:

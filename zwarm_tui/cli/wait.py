@@ -103,14 +103,15 @@ async def follow(
 
 
 async def turn_ended(call: Call, client: EngineClient, session: str, number: int) -> TurnView:
-    """A turn of a session, on the line where the project is now, once it has ended."""
+    """A turn of a session, on the line where the project is now, once it has ended, or
+    can't begin before someone decides: a budget holds it."""
     reader = call.reader()
     assert reader is not None
     line = reader.position().path
 
     def done() -> TurnView | None:
         turns = reader.turns(session, line)
-        return next((t for t in turns if t.turn == number and t.end_seq is not None), None)
+        return next((t for t in turns if t.turn == number and (t.end_seq is not None or t.held)), None)
 
     turn = await follow(client, done)
     assert turn is not None
