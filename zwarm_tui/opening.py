@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+from zwarm_tui.config.given import variables
 from zwarm_tui.config.paths import state_dir
 from zwarm_tui.config.prices import pricer
 from zwarm_tui.config.settings import Settings
@@ -36,7 +37,7 @@ def lock_and_log(project: Path, settings: Settings, purpose: str) -> tuple[Proje
             f"{lock.path} can't be written ({error.strerror}): nothing can be recorded here"
         ) from error
     try:
-        return lock, Store.open(state / "zwarm.db", price=pricer(settings))
+        return lock, Store.open(state / "zwarm.db", price=pricer(settings), given=variables(settings))
     except BaseException:
         lock.release()
         raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +56,16 @@ def test_the_demos_agents(stage: Stage) -> None:
 @pytest.mark.codex
 async def test_codex(stage: Stage, server: ModelServer) -> None:
     await asyncio.to_thread(work, stage)
+
+
+@pytest.mark.codex
+async def test_what_only_the_settings_give_codex(stage: Stage, server: ModelServer) -> None:
+    # A project's own settings may not say what its agents get.
+    mine = "".join(f'{name} = "{value}"\n' for name, value in KEYS.items())
+    folder = Path(os.environ["ZWARM_CONFIG_DIR"])
+    folder.mkdir(exist_ok=True)
+    (folder / "config.toml").write_text(f"[codex.env]\n{mine}")
+    session = (await asyncio.to_thread(stage.json, "delegate", WORK))["session_id"]
+    await asyncio.to_thread(stage.json, "wait")
+    assert "OPENAI_API_KEY=[OPENAI_API_KEY]" in stage.zwarm("export", session).stdout
+    nowhere(stage)

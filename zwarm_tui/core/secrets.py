@@ -13,12 +13,14 @@ _NUMBER = re.compile(r"[\d.eE+-]+")
 
 
 class Veil:
-    """Puts `[NAME]` where a text in JSON holds the value of a variable of the environment
-    that is named like a key (`*_API_KEY`, `*_TOKEN`, `*_SECRET`, `*PASSWORD` …)."""
+    """Puts `[NAME]` where a text in JSON holds the value of a variable that is named like a
+    key (`*_API_KEY`, `*_TOKEN`, `*_SECRET`, `*PASSWORD` …), in the environment or in what
+    the settings add to it. Values of fewer than 12 characters stay."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, *environs: Mapping[str, str]) -> None:
         values = {
             value: name
+            for environ in environs
             for name, value in environ.items()
             if _NAMES.search(name) and len(value) >= _SHORTEST and not _NUMBER.fullmatch(value)
         }

@@ -82,7 +82,7 @@ class DemoExecutor:
     def __init__(self, settings: ExecutorSettings, state_dir: Path) -> None:
         self._env = settings.env
         self._folder = state_dir / "demo"
-        self._raw = RawLog(state_dir)
+        self._raw = RawLog(state_dir, settings.env)
         self._live: dict[str, _Live] = {}
 
     @property

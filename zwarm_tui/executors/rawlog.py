@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from zwarm_tui.core.secrets import Veil
@@ -15,18 +16,19 @@ PIECE = 32 * 1024
 
 class RawLog:
     """One private file a thread: `<folder>/raw/<thread>.jsonl`, as the agent printed it,
-    but for keys of the environment.
+    but for keys of the environment and of what the agent is `given` besides. (A key that
+    is spelled over several lines, as a model's answer is, stands in them piece by piece.)
 
     Written in pieces of about `PIECE` bytes, since a write a line would take a tenth of
     the event loop's time when fifty agents stream; `flush` writes the rest.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, given: Mapping[str, str]) -> None:
         self._folder = folder / "raw"
         self._open: dict[str, int] = {}
         self._pending: dict[str, bytearray] = {}
         self._broken = False
-        self._veil = Veil(os.environ)
+        self._veil = Veil(os.environ, given)
 
     def write(self, thread: str, line: str) -> None:
         """Append a line. A full disk costs this copy, not the turn."""

@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,14 +37,14 @@ RETRY = 1.0
 class Store:
     """The writer of one project's log. Make one with `open`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, price: Price | None) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, price: Price | None, veil: Veil) -> None:
         self.path = path
         self.notices: list[str] = []
         self.error: str | None = None
         """Why nothing can be written just now; None again as soon as it can."""
         self._db = connection
         self._fold = Fold(connection, price or price_usage)
-        self._veil = Veil(os.environ)
+        self._veil = veil
         self._queue: deque[e.Record] = deque()
         self._waiters: list[Callable[[int, str | None], None]] = []
         self._subscribers: list[Callable[[int], None]] = []
@@ -57,10 +57,13 @@ class Store:
         self._thread.start()
 
     @classmethod
-    def open(cls, path: Path, *, price: Price | None = None) -> Store:
+    def open(
+        cls, path: Path, *, price: Price | None = None, given: Iterable[Mapping[str, str]] = ()
+    ) -> Store:
         """Open or make a log; its folder is private and ignores itself in git.
 
-        `price` says what a model response cost. `StoreError`: the folder can't be
+        `price` says what a model response cost; keys in the environment, and in those
+        that agents are `given`, are not written. `StoreError`: the folder can't be
         written, or the file is of a newer version. A file that is no database any
         more is set aside under another name, which `notices` tell.
         """
@@ -79,7 +82,7 @@ class Store:
                 connection = _open(path)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path} can't be written ({error}): nothing can be recorded here") from error
-        store = cls(path, connection, price)
+        store = cls(path, connection, price, Veil(os.environ, *given))
         store.notices += notices
         return store
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zwarm_tui.config import settings as config
+from zwarm_tui.config.given import variables
 from zwarm_tui.config.paths import database
 from zwarm_tui.config.prices import pricer
 from zwarm_tui.core.errors import UsageError
@@ -138,7 +139,8 @@ async def _tell(connection: Connection, news: asyncio.Event) -> None:
 @contextlib.contextmanager
 def log_beside(project: Path) -> Iterator[Store]:
     """The project's log, for what a program beside the host has to record."""
-    store = Store.open(database(project), price=pricer(config.load(project).settings))
+    settings = config.load(project).settings
+    store = Store.open(database(project), price=pricer(settings), given=variables(settings))
     try:
         yield store
     finally:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from zwarm_tui.config import settings as config
+from zwarm_tui.config.given import variables
 from zwarm_tui.config.paths import state_dir
 from zwarm_tui.config.prices import pricer
 from zwarm_tui.executors.base import ExecutorSettings
@@ -119,7 +120,8 @@ class LocalAgents:
 @contextlib.asynccontextmanager
 async def _manager(project: Path) -> AsyncIterator[CodexSessionManager]:
     settings = config.load(project).settings
-    store = Store.open(state_dir(project) / "zwarm.db", price=pricer(settings))
+    file = state_dir(project) / "zwarm.db"
+    store = Store.open(file, price=pricer(settings), given=variables(settings))
     codex = settings.codex
     try:
         async with CodexSessionManager(

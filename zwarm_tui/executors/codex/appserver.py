@@ -55,7 +55,7 @@ class AppServer:
 
     def __init__(self, settings: ExecutorSettings, state_dir: Path) -> None:
         self._settings = settings
-        self._raw = RawLog(state_dir)
+        self._raw = RawLog(state_dir, settings.env)
         self._threads: dict[str, LiveThread] = {}
         self._children: dict[str, LiveThread] = {}
         """Threads of sub-agents, by whom they were begun."""

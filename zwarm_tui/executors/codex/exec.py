@@ -73,7 +73,7 @@ class Exec:
     def __init__(self, settings: ExecutorSettings, state_dir: Path) -> None:
         self._settings = settings
         self._folder = state_dir / "exec"
-        self._raw = RawLog(state_dir)
+        self._raw = RawLog(state_dir, settings.env)
         self._threads: dict[str, _Thread] = {}
 
     async def probe(self) -> ExecutorInfo:
