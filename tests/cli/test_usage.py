@@ -15,7 +15,8 @@ import pytest
 from tests.cli.conftest import Answer
 from zwarm_tui import __version__
 from zwarm_tui.cli import app
-from zwarm_tui.cli.project import find_project, make_private
+from zwarm_tui.cli.project import make_private
+from zwarm_tui.config.project import find_project
 from zwarm_tui.config.settings import Settings, load
 
 Zwarm = Callable[..., Answer]
@@ -98,7 +99,7 @@ def test_without_git_the_project_is_the_folder() -> None:
     assert find_project(Path("/")) == Path("/")
 
 
-def test_a_linked_worktree_is_a_project_of_its_own(project: Path) -> None:
+def test_a_worktree_of_the_person_is_a_project_of_its_own(project: Path) -> None:
     (project / "tree" / "src").mkdir(parents=True)
     (project / "tree" / ".git").write_text("gitdir: ../.git/worktrees/tree\n")
     assert find_project(project / "tree" / "src") == project / "tree"

@@ -10,6 +10,7 @@ import pytest
 
 from tests.commands.conftest import Shop, eventually, marked
 from zwarm_tui.commands import GitWorktrees, Session
+from zwarm_tui.config.project import find_project
 from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core.errors import GitError, UsageError
 
@@ -53,6 +54,7 @@ async def test_a_worktree_with_something_in_it_is_kept_in_every_mode(
     run, result = await shop.run(f"cleanup: {mode}\nsteps: [create-worktree, '{work}', '{end}']")
     assert result.success is (end == "true;")
     path = only(shop)
+    assert find_project(path) == shop.project
     assert len(result.kept) == 1
     assert str(path) in result.kept[0]
     if mode == "always":

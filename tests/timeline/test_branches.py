@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from tests.git.world import World, private, seen
 from tests.timeline.conftest import SETTINGS, agent, idle, pilot
 from zwarm_tui import opening
+from zwarm_tui.config.project import find_project
 from zwarm_tui.config.settings import CheckpointSettings, WorktreeSettings
 from zwarm_tui.core.errors import ConfirmationNeededError, GitError, UsageError
 from zwarm_tui.core.model import SessionStatus
@@ -32,6 +35,24 @@ async def three(engine: Engine) -> str:
     session = await agent(engine, "@write f1 one")
     await agent(engine, "@write f2 two", session)
     return await agent(engine, "@write f3 three", session)
+
+
+async def test_the_project_is_found_from_the_worktrees_of_its_agents(world: World, engine: Engine) -> None:
+    session = await three(engine)
+    await engine.goto("T1")
+    await agent(engine, "@write g x", session)
+    of_branch = here(engine)
+    assert find_project(of_branch / "src") == world.top
+    lone = (await engine.delegate("@write h x", worktree=True))["session_id"]
+    await idle(engine)
+    of_session = next(Path(w.path) for w in engine.reader.places().worktrees if w.session == lone)
+    assert find_project(of_session) == world.top
+    asked = [sys.executable, "-m", "zwarm_tui", "checkpoints", "--json"]
+    told = await asyncio.to_thread(subprocess.run, asked, cwd=of_branch, capture_output=True, text=True)
+    assert '"T1"' in told.stdout
+    own = world.top.parent / "of-the-person"
+    world.git("worktree", "add", "-q", str(own))
+    assert find_project(own) == own
 
 
 async def test_a_jump_and_a_message_make_a_branch_with_the_files_of_then(

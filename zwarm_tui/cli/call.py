@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from zwarm_tui.cli.plain import plain
-from zwarm_tui.cli.project import find_project, given_project
+from zwarm_tui.cli.project import given_project
 from zwarm_tui.config.paths import database, has_log
+from zwarm_tui.config.project import find_project
 from zwarm_tui.core.errors import SessionNotFoundError
 
 if TYPE_CHECKING:

@@ -80,8 +80,8 @@ def _write_report(argv: list[str]) -> str:
     import traceback
 
     from zwarm_tui import __version__
-    from zwarm_tui.cli.project import find_project
     from zwarm_tui.config.paths import state_dir
+    from zwarm_tui.config.project import find_project
 
     text = f"zwarm-tui {__version__}, Python {sys.version.split()[0]}\n{argv!r}\n\n{traceback.format_exc()}"
     name = time.strftime("crash-%Y%m%d-%H%M%S.log")

@@ -1,4 +1,4 @@
-"""Which project a verb is about, and its private folder."""
+"""The project that a verb was given, and a project's private folder."""
 
 from __future__ import annotations
 
@@ -6,17 +6,6 @@ from pathlib import Path
 
 from zwarm_tui.config.paths import state_dir
 from zwarm_tui.core.errors import UsageError
-
-
-def find_project(start: Path) -> Path:
-    """The top level of the git checkout around `start`, or `start` itself. Looks at
-    the folders only: starting git would cost more than the verb."""
-    start = start.resolve()
-    for folder in (start, *start.parents):
-        git = folder / ".git"
-        if git.is_file() or (git / "HEAD").exists():  # a linked worktree's, or a whole one
-            return folder
-    return start
 
 
 def given_project(folder: Path) -> Path:

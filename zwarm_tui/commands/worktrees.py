@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from zwarm_tui.config.project import claim
 from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core.errors import ConfirmationNeededError, GitError, UsageError
 from zwarm_tui.git import branches, worktree
@@ -31,6 +32,7 @@ class GitWorktrees:
         repo, path = await _repo(project), self.path(project, branch)
         await branches.add(repo, path, branch=branch, base=base)
         try:
+            claim(path, project)
             problem = self._settings.setup and await run_setup(
                 self._settings.setup, path, timeout=self._settings.setup_timeout
             )

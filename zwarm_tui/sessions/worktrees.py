@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from zwarm_tui.config.paths import data_dir
+from zwarm_tui.config.project import claim
 from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import GitError, UsageError, ZwarmError
@@ -82,6 +83,7 @@ class Worktrees:
         await self._write(begun, branch=branch)
         try:
             await worktree.add(repo, path, head=head, snapshot=commit)
+            claim(path, self.project)
         except BaseException as error:
             gone = e.WorktreeGone(str(path), str(error) or type(error).__name__)
             self._store.append(e.Record(gone, branch=branch))

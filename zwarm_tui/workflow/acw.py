@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from zwarm_tui.config.project import find_project
 from zwarm_tui.executors.registry import NAMES
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.log import Store
@@ -17,7 +18,7 @@ from zwarm_tui.wire import place
 from zwarm_tui.workflow.errors import TurnFailedError
 from zwarm_tui.workflow.flags import config_of
 from zwarm_tui.workflow.hosted import hosted, log_beside
-from zwarm_tui.workflow.local import LocalAgents, find_project
+from zwarm_tui.workflow.local import LocalAgents
 from zwarm_tui.workflow.turns import Agent, OnTurn, Sessions, take_turn
 
 Process = subprocess.CompletedProcess[str]

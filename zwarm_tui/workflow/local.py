@@ -139,10 +139,3 @@ async def _manager(project: Path) -> AsyncIterator[CodexSessionManager]:
             yield manager
     finally:
         store.close()
-
-
-def find_project(start: Path) -> Path:
-    """The project that a program's agents belong to: the git checkout around `start`, or
-    `start` itself."""
-    start = start.resolve()
-    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
