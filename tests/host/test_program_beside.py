@@ -9,6 +9,7 @@ import pytest
 
 from tests.host.conftest import Stage, eventually
 from zwarm_tui.workflow import PipelineError, Session, read_runs, run_acw
+from zwarm_tui.workflow.runs import cost_of
 
 DEMO = ("demo", "")
 
@@ -60,6 +61,23 @@ async def test_the_async_twin_and_its_end_by_cancelling(here: Stage) -> None:
         await task
     reader = here.reader()
     assert [v.status.value for v in reader.sessions()] == ["completed", "interrupted"]
+    reader.close()
+
+
+async def test_what_it_cost_also_where_its_person_jumps_meanwhile(here: Stage) -> None:
+    s = Session("out", "p")
+    for name in ("plan", "more"):
+        await s.arun_prompt(name, f"@say {name}", DEMO)
+        await asyncio.to_thread(here.json, "checkpoint", name)
+    stages = [s.stage("b", "@run touch begun\n@sleep 2\n@say b", DEMO), s.stage("c", "@say c", DEMO)]
+    task = asyncio.create_task(s.arun_parallel(stages, max_workers=1))
+    await eventually((here.project / "begun").exists)
+    await asyncio.to_thread(here.json, "goto", "T1", "--running", "leave")
+    assert [r.text() for r in (await task).values()] == ["b", "c"]
+    reader = here.reader()
+    [run] = read_runs(reader)
+    assert len({branch for _, branch, _ in run.turns}) == 2, "the last one is on a branch from T1"
+    assert cost_of(reader, run) == pytest.approx(reader.totals().total.usd) != 0
     reader.close()
 
 

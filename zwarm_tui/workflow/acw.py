@@ -19,9 +19,11 @@ from zwarm_tui.workflow.errors import TurnFailedError
 from zwarm_tui.workflow.flags import config_of
 from zwarm_tui.workflow.hosted import hosted, log_beside
 from zwarm_tui.workflow.local import LocalAgents
-from zwarm_tui.workflow.turns import Agent, OnTurn, Sessions, take_turn
+from zwarm_tui.workflow.turns import Agent, Sessions, take_turn
 
 Process = subprocess.CompletedProcess[str]
+OnTurn = Callable[[str, int, int], None]
+"""Told of each turn as it begins: session, number, branch."""
 
 _SANDBOXES = {
     "read-only": "read-only",
@@ -110,7 +112,7 @@ class Agents:
         extra_flags: Any = None,
         timeout: float | None = 3600,
         cwd: str | Path | None = None,
-        on_turn: OnTurn = lambda _session, _turn: None,
+        on_turn: OnTurn = lambda _session, _turn, _branch: None,
     ) -> Process:
         """Run the prompt in a fresh session that nobody attends to. Exit status 0 and
         the answer in `output_path`; or the agent's own exit status (1 where it has
@@ -133,7 +135,10 @@ class Agents:
         prompt = await asyncio.to_thread(Path(input_path).read_text, encoding="utf-8")
 
         async def serve(sessions: Sessions) -> str:
-            return await take_turn(sessions, agent, prompt, timeout=timeout, on_turn=on_turn)
+            def begun(session: str, turn: int) -> None:
+                on_turn(session, turn, sessions.branch)
+
+            return await take_turn(sessions, agent, prompt, timeout=timeout, on_turn=begun)
 
         command = [provider, model, str(input_path), str(output_path)]
         try:

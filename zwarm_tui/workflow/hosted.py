@@ -59,8 +59,17 @@ class HostedSessions:
             "settings": settings or {},
         }
         made = await self._connection.call("delegate", given)
-        self.branch = self.reader.position().branch  # a jump into the past begins one now
+        self.branch = self._begun_on(made["session_id"])
         return self._session(made["session_id"])
+
+    def _begun_on(self, session: str) -> int:
+        """The branch that the host began a session on: the current one, unless its person
+        jumped away meanwhile. (After a jump into the past the host makes one for it.)"""
+        current, branches = self.reader.position().path, self.reader.branches()
+        for path in (current, *(self.reader.path(branch.id) for branch in branches)):
+            if (view := self.reader.session(session, path)) is not None:
+                return view.branch_id
+        return self.branch
 
     async def send_message(
         self, session_id: str, message: str, *, origin: str = "workflow"

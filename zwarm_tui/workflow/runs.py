@@ -222,7 +222,7 @@ class RunView:
             stage.served = (*stage.served, Served(event.session, event.turn, event.how, event.role))
             if event.session not in self.sessions:
                 self.sessions = (*self.sessions, event.session)
-            turn = (event.session, branch, event.turn)
+            turn = (event.session, event.branch or branch, event.turn)
             if event.how != "kept" and turn not in self.turns:
                 self.turns = (*self.turns, turn)
         elif isinstance(event, e.StageAsked):

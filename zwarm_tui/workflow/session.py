@@ -245,8 +245,10 @@ class Session:
         if isinstance(self.runner, Agents):
             loop, run, key = asyncio.get_running_loop(), self._journal.run, work.node.stage.key
 
-            def served(session: str, turn: int) -> None:
-                event = e.StageServed(run=run, stage=key, session=session, turn=turn, how="fresh")
+            def served(session: str, turn: int, branch: int) -> None:
+                event = e.StageServed(
+                    run=run, stage=key, session=session, turn=turn, how="fresh", branch=branch
+                )
                 loop.call_soon_threadsafe(self._journal.note, event)
 
             process: Any = await self.runner.arun(

@@ -55,7 +55,8 @@ class StageStarted(Event):
 class StageServed(Event):
     """A turn of a session serves a stage. `how`: fresh, continued (the stage's own, once
     more), resumed (begun by another stage) or kept (it was had by an attempt that was cut
-    off: nothing is sent again)."""
+    off: nothing is sent again). `branch` is the turn's, where it may be another than the
+    run's: its person can jump while a program goes on."""
 
     kind: ClassVar[str] = "stage.served"
     run: str
@@ -64,6 +65,7 @@ class StageServed(Event):
     turn: int
     how: str
     role: str = "agent"
+    branch: int | None = None
 
 
 @value(kw_only=True)
