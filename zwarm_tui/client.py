@@ -96,8 +96,9 @@ class EngineClient(Protocol):
 
     async def remove_worktree(self, which: str, *, force: bool = False, dry_run: bool = False) -> Json:
         """Remove a branch's or a session's worktree (its path, or their name): {path, branch,
-        session, removed, goes: {files, uncovered, commits}, kept}. Never while a turn runs in
-        it; one that holds something only with `force`, and then a snapshot is kept."""
+        session, removed, goes: {files, uncovered, commits}, also: where else its files are,
+        kept}. Never while a turn runs in it; one that holds something that nobody took over
+        only with `force`, and then a snapshot is kept."""
 
     async def rename_branch(self, old: str, new: str) -> Json:
         """{branch}."""

@@ -9,6 +9,7 @@ import pytest
 
 from tests.git.world import World
 from tests.timeline.conftest import agent, idle
+from tests.timeline.forked import fork
 from tests.timeline.test_branches import files, here
 from zwarm_tui.core.errors import ConfirmationNeededError, UsageError
 from zwarm_tui.engine import Engine
@@ -76,6 +77,7 @@ async def test_an_untouched_one_just_goes(world: World, engine: Engine) -> None:
         "removed": True,
         "stays": None,
         "goes": {"files": [], "uncovered": [], "commits": []},
+        "also": None,
         "kept": None,
     }
     with pytest.raises(UsageError, match="no worktree 'nowhere'"):
@@ -90,3 +92,48 @@ async def test_commits_on_no_branch_count(world: World, engine: Engine) -> None:
     with pytest.raises(ConfirmationNeededError, match="1 commits on no branch"):
         await engine.remove_worktree("try")
     assert Path(str(engine.reader.branches()[1].worktree)).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("mode", "where"), [("apply", "your checkout"), ("commit", "commit "), ("branch", "git branch try")]
+)
+async def test_one_whose_branch_was_adopted_holds_nothing_of_its_own(
+    world: World, engine: Engine, mode: str, where: str
+) -> None:
+    made = await fork(engine, world)
+    made.write("a.txt", "one\ntwo\nthree!\n")
+    made.write("new", "theirs\n")
+    await made.done()
+    world.write("mine", "beside it\n")
+    world.git("add", "mine")
+    world.git("commit", "-qm", "mine")
+    [before] = await listing(engine.reader, world.top, 2**20)
+    tip = next(c.label for c in reversed(engine.reader.checkpoints()) if c.branch == 2)
+    assert (before["holds"], before["also"]) == ("2 changed files (a.txt, new)", tip)
+    with pytest.raises(ConfirmationNeededError, match=f"only {tip} holds this besides: 2 changed"):
+        await engine.remove_worktree("try")
+    await engine.adopt("try", mode=mode)
+    [after] = await listing(engine.reader, world.top, 2**20)
+    assert after["holds"] is None
+    assert after["also"].startswith(where)
+    made.write("new", "and more\n")  # what came later is nowhere else
+    [later] = await listing(engine.reader, world.top, 2**20)
+    assert (later["holds"], later["also"]) == ("2 changed files (a.txt, new)", None)
+    with pytest.raises(ConfirmationNeededError, match="what nothing else does"):
+        await engine.remove_worktree("try")
+    made.write("new", "theirs\n")
+    gone = await engine.remove_worktree("try")
+    assert (gone["removed"], gone["goes"]["files"], gone["kept"]) == (True, [], None)
+    assert not made.path.exists()
+
+
+async def test_what_the_checkout_has_no_more_stays(world: World, engine: Engine) -> None:
+    made = await fork(engine, world)
+    made.write("new", "theirs\n")
+    await made.done()
+    await engine.adopt("try")
+    (world.top / "new").write_text("changed since\n")
+    [found] = await listing(engine.reader, world.top, 2**20)
+    assert found["holds"] == "1 changed files (new)"
+    with pytest.raises(ConfirmationNeededError, match="new"):
+        await engine.remove_worktree("try")

@@ -48,9 +48,10 @@ def _lines(one: dict[str, Any]) -> Iterable[str]:
     facts += ["a turn runs there"] if one["running"] else []
     facts += ["its folder is gone"] if one["missing"] else []
     facts += [] if one["used"] else ["not used any more"]
-    facts += [one["holds"] or "holds nothing of its own"]
+    facts += [one["holds"] or ("" if one["also"] else "holds nothing of its own")]
+    facts += [f"all its files are in {one['also']}, too"] if one["also"] else []
     facts += [one["setup"]] if one["setup"] else []
-    yield one_line("  " + "; ".join(facts))
+    yield one_line("  " + "; ".join(filter(None, facts)))
 
 
 @worktrees.command(context_settings=SETTINGS)
@@ -76,9 +77,7 @@ def remove(call: Call, which: str, dry_run: bool, force: bool) -> None:
 def _removed(value: dict[str, Any]) -> Iterable[str]:
     goes = value["goes"]
     if value["stays"] and not value["removed"]:
-        yield one_line(
-            f"{value['path']} would stay, since it holds what nothing else does; --force removes it"
-        )
+        yield one_line(f"{value['path']} would stay; --force removes it, and keeps a snapshot")
     else:
         yield one_line(f"{'removed' if value['removed'] else 'would remove'} {value['path']}")
     for what, found in (
@@ -90,5 +89,7 @@ def _removed(value: dict[str, Any]) -> Iterable[str]:
             yield one_line(f"  {what}: {name}")
         if len(found) > _SHOWN:
             yield f"  {what}: {len(found) - _SHOWN} more"
+    if value["also"]:
+        yield one_line(f"all its files are in {value['also']}, too")
     if value["kept"]:
         yield f"its files are kept as {value['kept']}"

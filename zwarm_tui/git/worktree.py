@@ -38,11 +38,13 @@ class Worktree:
 @dataclass(frozen=True, slots=True)
 class Loss:
     """What a worktree holds that nothing else does: files that differ from where it
-    began, things no snapshot covers, commits on no branch, tag or remote ("id subject")."""
+    began, things no snapshot covers, commits on no branch, tag or remote ("id subject").
+    `tree`: its files as they are, "" where they can't be known."""
 
     files: tuple[FileDelta, ...]
     uncovered: tuple[Uncovered, ...]
     commits: tuple[str, ...]
+    tree: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.files or self.uncovered or self.commits)
@@ -190,7 +192,7 @@ async def _loss(repo: Repo, tree: Worktree, began: str | None, limit: int) -> Lo
     captured = await capture(opened, limit)
     since = began or opened.head or (await git(repo.top, "mktree")).decode().strip()
     uncovered = tuple(u for u in captured.uncovered if not u.ignored)
-    return Loss(tuple(await changed(opened, since, captured.tree)), uncovered, commits)
+    return Loss(tuple(await changed(opened, since, captured.tree)), uncovered, commits, captured.tree)
 
 
 async def clear(repo: Repo, path: Path) -> None:
