@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from tests.commands.conftest import Shop, eventually, marked
+from zwarm_tui.cli.worktrees import _lines
 from zwarm_tui.commands import GitWorktrees, Session
 from zwarm_tui.config.project import find_project
 from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core.errors import GitError, UsageError
+from zwarm_tui.timeline.worktrees import listing
 
 
 def only(shop: Shop) -> Path:
@@ -185,3 +187,25 @@ async def test_the_settings_say_where_and_how_a_worktree_is_made(shop: Shop, tmp
     assert run.session.step_history[0].output == f"{where}/shop-b"
     assert run.session.step_history[1].output == "ready\n"
     assert (shop.worktrees(), shop.branches()) == ([], ["main"])
+
+
+async def test_they_are_listed_with_those_of_branches(shop: Shop) -> None:
+    await shop.run("cleanup: never\nsteps: [{action: create-worktree, args: {branch: mine}}, 'echo x > new']")
+    shop.world.git("worktree", "add", "-q", "-b", "persons", str(shop.project.parent / "persons"))
+    reader = (await shop.start()).reader
+    [one] = await listing(reader, shop.project, 2**20)
+    assert one == {
+        "path": str(shop.project.parent / "worktrees" / "shop-mine"),
+        "branch": None,
+        "session": None,
+        "used": None,
+        "running": None,
+        "missing": False,
+        "holds": "1 changed files (new)",
+        "also": None,
+        "setup": None,
+        "git_branch": "mine",
+    }
+    said = "\n".join(_lines(one))
+    assert "made by a command, on git branch mine; 1 changed files (new)" in said
+    assert "not used" not in said

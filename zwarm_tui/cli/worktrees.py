@@ -1,4 +1,4 @@
-"""`worktrees`: those that branches and sessions were given."""
+"""`worktrees`: those that branches and sessions were given, and commands made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHOWN = 20
 def worktrees(context: click.Context) -> None:
     """The worktrees of branches and sessions; remove one.
 
-    Without a verb it lists them, and what each holds.
+    Without a verb it lists them, and what each holds; those of commands, too.
     """
     call = context.ensure_object(Call)
     if context.invoked_subcommand is None:
@@ -44,10 +44,12 @@ def _listing(call: Call) -> list[dict[str, Any]]:
 def _lines(one: dict[str, Any]) -> Iterable[str]:
     yield click.style(one_line(one["path"]), fg="blue")
     whose = f"session {one['session']} on {one['branch']}" if one["session"] else f"branch {one['branch']}"
+    if one["branch"] is None:
+        whose = f"made by a command, on git branch {one['git_branch'] or '(none)'}"
     facts = [whose]
     facts += ["a turn runs there"] if one["running"] else []
     facts += ["its folder is gone"] if one["missing"] else []
-    facts += [] if one["used"] else ["not used any more"]
+    facts += ["not used any more"] if one["used"] is False else []
     facts += [one["holds"] or ("" if one["also"] else "holds nothing of its own")]
     facts += [f"all its files are in {one['also']}, too"] if one["also"] else []
     facts += [one["setup"]] if one["setup"] else []

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from zwarm_tui.config.project import find_project
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ConfirmationNeededError, ConflictError, GitError, UsageError
 from zwarm_tui.git import worktree
@@ -25,11 +26,12 @@ Json = dict[str, Any]
 
 
 async def listing(reader: Reader, project: Path, max_untracked_bytes: int) -> list[Json]:
-    """[{"path", "branch", "session", "used", "running", "missing", "holds", "also", "setup"}],
-    oldest first. `used`: a branch works there; `running`: a turn does, now; `holds` says
+    """[{"path", "branch", "session", "used", "running", "missing", "holds", "also", "setup",
+    "git_branch"}], oldest first. `used`: a branch works there; `running`: a turn does, now; `holds` says
     what it has beyond what it was made from and nobody took over, None where that is
     nothing; `also` where else all its files are, None where that isn't known or there is
-    none that changed. Starts no engine."""
+    none that changed. Last come those that commands made: their `git_branch` is given, and
+    `used` and `running` are None, since only the command knows. Starts no engine."""
     names = {b.id: b.name for b in reader.branches()}
     repo = await find(project)
     found = []
@@ -49,8 +51,26 @@ async def listing(reader: Reader, project: Path, max_untracked_bytes: int) -> li
                 "holds": str(lost) if lost else None,
                 "also": also,
                 "setup": one.problem,
+                "git_branch": None,
             }
         )
+    return (
+        found if repo is None else [*found, *await _of_commands(reader, repo, project, max_untracked_bytes)]
+    )
+
+
+async def _of_commands(reader: Reader, repo: Repo, project: Path, limit: int) -> list[Json]:
+    """Worktrees of the project that are no branch's and no session's."""
+    known, found = {w.path for w in reader.places().worktrees}, []
+    for tree in (await worktree.list_(repo))[1:]:
+        path = str(tree.path)
+        if path in known or tree.missing or find_project(tree.path) != project.resolve():
+            continue
+        lost = await worktree.loss(repo, tree.path, max_untracked_bytes=limit)
+        branch = (tree.branch or "").removeprefix("refs/heads/") or None
+        about: Json = {"path": path, "branch": None, "session": None, "used": None, "running": None}
+        about |= {"missing": False, "holds": str(lost) if lost else None, "also": None, "setup": None}
+        found.append(about | {"git_branch": branch})
     return found
 
 
@@ -136,7 +156,7 @@ class Removal:
                 return one
             if not one.session and one.branch == ids.get(which):
                 return one
-        raise UsageError(f"no worktree '{which}' (zwarm-tui worktrees shows them)")
+        raise UsageError(f"no worktree '{which}' of a branch or a session (zwarm-tui worktrees shows them)")
 
 
 def _there(reader: Reader) -> list[Worktree]:
