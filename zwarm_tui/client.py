@@ -50,7 +50,8 @@ class EngineClient(Protocol):
         """Stop its running turn, or take a queued one back. The session."""
 
     async def resume(self, session_id: str) -> Json:
-        """Go on with a turn that was interrupted. The session."""
+        """Go on with a turn that was interrupted; one whose program is still at it in its terminal is
+        followed, and nothing is typed. The session."""
 
     async def end(self, session_id: str, *, delete: bool = False, reason: str | None = None) -> Json:
         """End a session; `delete` takes it off the lists. The session."""

@@ -23,6 +23,7 @@ from zwarm_tui.pilot.pilot import PILOT, Pilot
 from zwarm_tui.runs import Runs
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.sessions.roles import RUN
+from zwarm_tui.sessions.terminals import left_with
 from zwarm_tui.sessions.turn import Turn
 from zwarm_tui.store.lock import ProjectLock
 from zwarm_tui.store.log import Store
@@ -179,13 +180,16 @@ class Engine:
         if view.role == RUN:
             await self.resume_run(view.id)
             return self.sessions.get_session(view.id).to_json()
-        return await self.converse(view.id, self.going_on(view.id))
+        left = await left_with(self.reader, self.project, view)
+        if left == "all":
+            return (await self.sessions.follow(view.id)).to_json()
+        return await self.converse(view.id, self.going_on(view.id, untold=left == "nothing"))
 
-    def going_on(self, session: str) -> str:
+    def going_on(self, session: str, *, untold: bool = False) -> str:
         """What to say to a session whose last turn was interrupted: a turn that no thread
-        ever served is sent again, a served one goes on."""
+        ever served, or that its agent was never told of, is sent again; a served one goes on."""
         last = self.reader.turns(session, self.reader.path(self.sessions.branch))[-1]
-        return GO_ON if last.thread else last.prompt
+        return GO_ON if last.thread and not untold else last.prompt
 
     async def end(self, session_id: str, *, delete: bool = False, reason: str | None = None) -> Json:
         session = self.reader.find(session_id)

@@ -94,6 +94,68 @@ async def test_it_outlives_a_host_that_is_killed_and_orphans_do_not(mine: Stage)
     assert done["last_message"] == "again"
 
 
+async def test_a_message_that_was_never_typed_is_typed_on_resuming(mine: Stage) -> None:
+    config = mine.project.parent / "config" / "config.toml"
+    flag = mine.project / ".git" / "go"
+    slow = f"while [ ! -e {flag} ]; do sleep 0.05; done; exec {sys.executable} -u {LINES}"
+    config.write_text(f"[agents.mine]\ncommand = ['sh', '-c', '{slow}']\nready = '^lines> $'\n")
+    id = mine.json("delegate", "say it", "--executor", "mine")["session_id"]
+    await eventually(lambda: mine.session(id).thread, "it starts")
+    mine.kill()
+    flag.touch()
+    mine.json("host", "start")
+    mine.json("resume", id)
+    (done,) = mine.json("wait", id, "--timeout", "30")
+    assert (done["status"], done["last_message"].splitlines()[-1]) == ("completed", "it")
+
+
+async def shown(server: TmuxServer, terminal: str | None) -> list[str]:
+    """What a terminal shows, without empty lines."""
+    session = await server.get(terminal or "")
+    lines = await session.screen(0) if session is not None else []
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+async def test_what_went_on_while_no_host_was_there_is_followed_and_not_typed_again(mine: Stage) -> None:
+    server = TmuxServer(tmux_socket(mine.project))
+    flags = [mine.project / ".git" / name for name in ("one", "two", "three")]
+    ids = [mine.json("delegate", f"until {flag}", "--executor", "mine")["session_id"] for flag in flags]
+    for id in ids:
+        await eventually(lambda id=id: mine.session(id).thread, "it runs")
+        async with asyncio.timeout(30):
+            while "waits" not in await shown(server, mine.session(id).thread):
+                await asyncio.sleep(0.05)
+    mine.kill()
+    flags[0].touch()  # this one comes to its end with nobody there
+    mine.json("host", "start")
+    for id in ids:
+        view = mine.session(id)
+        assert (view.status.value, view.attention and view.attention.reason) == ("interrupted", "interrupted")
+    first, second, third = (mine.json("resume", id) for id in ids)
+    assert {s["turns"] for s in (first, second, third)} == {2}
+    (done,) = mine.json("wait", ids[0], "--timeout", "30")
+    assert done["status"] == "completed"
+    assert done["last_message"].endswith("found it")
+    assert mine.session(ids[1]).status.value == "running"
+    flags[1].touch()
+    (done,) = mine.json("wait", ids[1], "--timeout", "30")
+    assert (done["status"], mine.session(ids[1]).how) == ("completed", "resumed")
+    assert done["last_message"].endswith("found it")
+    mine.kill()  # once more, in a turn that follows
+    mine.json("host", "start")
+    assert mine.json("resume", ids[2])["turns"] == 3
+    flags[2].touch()
+    (done,) = mine.json("wait", ids[2], "--timeout", "30")
+    assert done["last_message"].endswith("found it")
+    for id in ids:
+        lines = await shown(server, mine.session(id).thread)
+        assert lines[-3:] == ["waits", "found it", "lines>"]  # and nothing was typed
+    assert mine.zwarm("resume", ids[0]).returncode == 2  # it is done
+    mine.json("converse", ids[0], "say more")
+    (done,) = mine.json("wait", ids[0], "--timeout", "30")
+    assert done["last_message"] == "more"
+
+
 def test_doctor_lists_them_and_names_that_are_taken_are_refused(mine: Stage) -> None:
     done = mine.zwarm("doctor", "--json")
     import json

@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "delegate": ("talk", "Start an agent on a task."),
     "converse": ("talk", "Say more to a session."),
     "interrupt": ("decide", "Stop a running turn."),
+    "resume": ("talk", "Go on with a turn that was interrupted."),
     "end": ("decide", "End a session."),
     "ack": ("decide", "Mark a session as seen."),
     "approve": ("decide", "Let an agent do what it asks for, or not."),

@@ -1,4 +1,4 @@
-"""`say`, `delegate`, `converse`: work for the pilot and for agents."""
+"""`say`, `delegate`, `converse`, `resume`: work for the pilot and for agents."""
 
 from __future__ import annotations
 
@@ -107,5 +107,20 @@ def converse(call: Call, id: str, message: str, confirm: bool) -> None:
     ask(
         call,
         lambda engine: engine.converse(id, message, confirm=confirm),
+        answer(call, lambda value: one_line(f"{value['id']}  {value['status']}, turn {value['turns']}")),
+    )
+
+
+@verb
+@click.argument("id")
+def resume(call: Call, id: str) -> None:
+    """Go on with a turn that was interrupted.
+
+    Where the agent's program is still at it in its terminal, it is followed, and nothing
+    is typed. Else the agent is told to go on. Returns at once.
+    """
+    ask(
+        call,
+        lambda engine: engine.resume(id),
         answer(call, lambda value: one_line(f"{value['id']}  {value['status']}, turn {value['turns']}")),
     )

@@ -166,7 +166,9 @@ class Executor(Protocol):
         (None: its tip). The old one stays as it is."""
 
     async def run_turn(self, thread: str, text: str) -> TurnEnded:
-        """Send a message and see the turn through to its one terminal fact."""
+        """Send a message and see the turn through to its one terminal fact. With "" it sends
+        nothing, and follows what the thread is at since an earlier process of ours (only
+        where there is no `protocol`)."""
 
     async def steer(self, thread: str, text: str) -> None:
         """Put a message into the running turn."""

@@ -52,7 +52,8 @@ class Binder:
         sink: Sink,
         toolset: str | None,
     ) -> Bound:
-        """Find or make the thread for the session's next turn on `branch`."""
+        """Find or make the thread for the session's next turn on `branch`; without a `text`
+        it is that of the last one, or `ThreadLostError`."""
         bound = await self._bind(view, branch, path, text, spec, sink, toolset)
         past = [t for t in self.reader.turns(view.id, path) if t.thread]
         was = self.reader.bound(view.id, past[-1].thread) if past and past[-1].thread else None
@@ -91,6 +92,8 @@ class Binder:
             await self.executor.resume(last.thread, spec, sink)
             return self._bound(last.thread, text, "resumed", toolset)
         except ThreadLostError as error:
+            if not text:
+                raise
             # Killed before it had written the thread down, or its home was moved: the
             # transcript is ours, and a new thread can go on from it.
             sink.emit(e.Notice("warning", f"{error}; a new thread goes on, with the transcript as its brief"))

@@ -34,6 +34,9 @@ from zwarm_tui.sessions.worktrees import Worktrees
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
 
+FOLLOWED = "(Nothing was typed: it goes on with the message before.)"
+"""Stands in the transcript for the message of a turn that only follows."""
+
 
 class CodexSessionManager:
     """Sessions of a project. `executor` is a name (see `executors.registry`) or an
@@ -193,6 +196,16 @@ class CodexSessionManager:
         """Go on with a session: queues its next turn; `SessionBusyError` while one runs."""
         if not message.strip():
             raise UsageError("a message needs some words")
+        return await self._next_turn(session_id, message, origin)
+
+    async def follow(self, session_id: str) -> ExecutorSession:
+        """Go on reading what an agent does in its terminal since the message before, which
+        a dead engine sent (see `terminals.left_with`): nothing is typed."""
+        return await self._next_turn(session_id, FOLLOWED, "person", follows=True)
+
+    async def _next_turn(
+        self, session_id: str, message: str, origin: str, *, follows: bool = False
+    ) -> ExecutorSession:
         session = self.reader.find(session_id)
         while (busy := self._runner.turns.get((session, self.branch))) is not None:
             busy.check_begun()
@@ -201,8 +214,10 @@ class CodexSessionManager:
             await busy.gone.wait()  # others can read its end before we know that it is written
         view = self._runner.view(session)
         self._check_start(shared=view.role == "executor", origin=origin)
-        turn = Turn(session, self.branch, view.turns + 1, message, origin, self.agents.get(view.executor))
-        await self._runner.queue(turn)
+        adapter = self.agents.get(view.executor)
+        await self._runner.queue(
+            Turn(session, self.branch, view.turns + 1, message, origin, adapter, follows)
+        )
         return self._session(session)
 
     async def steer(self, session_id: str, message: str) -> ExecutorSession:

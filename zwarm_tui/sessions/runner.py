@@ -158,7 +158,8 @@ class TurnRunner:
             role = self.roles[view.role]
             turn.watched = role.watched
             async with self._slot(role):
-                if not (reached := await self._holds.beyond(turn) if role.spends else []):
+                spends = role.spends and not turn.follows
+                if not (reached := await self._holds.beyond(turn) if spends else []):
                     turn.running = True
                     return await self._serve(turn, view, role)
             await self._holds.begin(turn, reached)  # outside: what waits for its person takes no place
@@ -185,7 +186,7 @@ class TurnRunner:
         sink.begin(turn)
         spec = self.spec(turn.session, view.model, Path(view.working_dir), view.role, view.settings)
         bound = await Binder(self.reader, turn.executor, self.live).bind(
-            view, turn.branch, self.reader.path(turn.branch), turn.text, spec, sink, role.toolset
+            view, turn.branch, self.reader.path(turn.branch), turn.message, spec, sink, role.toolset
         )
         sink = self.adopt(bound.thread, sink)
         sink.begin(turn)
@@ -197,7 +198,7 @@ class TurnRunner:
         # What a turn costs is found again by its thread: that has to be known before.
         await self.store.commit()
         turn.thread = bound.thread
-        text = "\n\n".join([*(f"[{note}]" for note in notes), bound.text])
+        text = "" if turn.follows else "\n\n".join([*(f"[{note}]" for note in notes), bound.text])
         return await turn.executor.run_turn(bound.thread, text)
 
     async def _let_go_elsewhere(self, turn: Turn, view: SessionView) -> None:

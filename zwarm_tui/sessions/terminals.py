@@ -6,13 +6,15 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from pathlib import Path
+from typing import Literal
 
 from zwarm_tui.config.agents import AgentSettings
 from zwarm_tui.config.paths import tmux_socket
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ZwarmError
+from zwarm_tui.core.model import SessionView
 from zwarm_tui.executors.base import ExecutorSettings, Interactive
-from zwarm_tui.executors.terminal.tmux_seat import AGENT
+from zwarm_tui.executors.terminal.tmux_seat import AGENT, TYPED
 from zwarm_tui.executors.tmux import TmuxServer, missing
 from zwarm_tui.store.reader import Reader
 
@@ -63,16 +65,33 @@ async def see_to_leftovers(
                 said.append(f"tmux session {terminal.name} was ended: nothing needs it any more")
             elif owner in recovered:
                 note = (
-                    f"its program lives on in the terminal (zwarm-tui attach {owner} shows it); "
-                    "what it printed meanwhile comes with your next message to it"
+                    f"its program lives on in the terminal (zwarm-tui attach {owner} shows it): resume follows "
+                    "it, and types nothing; what it printed meanwhile comes then, or with your next message"
                 )
                 view = reader.session(owner)
                 if view is not None:
-                    notice = e.Notice("info", note)
+                    notice = e.Notice("info", note, _left(view))
                     records.append(e.Record(notice, owner, view.branch_id, view.turns, time.time()))
     except ZwarmError as error:
         said.append(f"terminals of an earlier start could not be looked through: {error}")
     return records, said
+
+
+async def left_with(reader: Reader, project: Path, view: SessionView) -> Literal["all", "nothing"] | None:
+    """How much of its last message the program of a session has that an engine before this
+    one left in its terminal: all, or nothing, where that one died before it typed it. None
+    where there is no such program."""
+    if view.thread is None or not reader.said(_left(view)):
+        return None
+    terminal = await TmuxServer(tmux_socket(project)).get(view.thread)
+    if terminal is None or not await terminal.alive():
+        return None
+    return "all" if await terminal.noted(TYPED) == "1" else "nothing"
+
+
+def _left(view: SessionView) -> str:
+    """What is said once of its last turn, if that was left in a terminal."""
+    return f"in its terminal {view.id}/{view.branch_id}/{view.turns}"
 
 
 def _wanted(reader: Reader, session: str) -> bool:

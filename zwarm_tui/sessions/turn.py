@@ -31,6 +31,8 @@ class Turn:
     text: str
     origin: str
     executor: Executor
+    follows: bool = False
+    """Nothing is sent: its thread is at the message before still, and is followed."""
     thread: str | None = None
     running: bool = False
     stop: str | None = None
@@ -57,6 +59,11 @@ class Turn:
     @property
     def key(self) -> tuple[str, int]:
         return (self.session, self.branch)
+
+    @property
+    def message(self) -> str:
+        """What its agent is sent."""
+        return "" if self.follows else self.text
 
     @property
     def outlives(self) -> bool:

@@ -133,6 +133,9 @@ class PtySeat:
     async def mark_seen(self) -> None:
         self._seen = await self.top()
 
+    async def mark_typed(self, typed: bool) -> None:
+        """Nothing to keep it with: the program ends with us."""
+
     async def exit_code(self) -> int | None:
         if not self._child.closed:
             await asyncio.to_thread(self._child.close, True)

@@ -39,6 +39,9 @@ class Seat(Protocol):
     async def mark_seen(self) -> None:
         """Its transcript goes up to here; kept with the terminal."""
 
+    async def mark_typed(self, typed: bool) -> None:
+        """The running turn's message was typed, or is yet to be; kept with the terminal."""
+
     async def exit_code(self) -> int | None:
         """What the program ended with (negative: the signal's number), where known."""
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 AGENT = "ZWARM_AGENT"
 """In the environment of an agent's terminal: the session that it serves."""
-
+TYPED = "@zwarm_typed"
+"""Noted with a terminal: "1" once the running turn's message was typed there."""
 _SEEN = "@zwarm_seen"
 _LOG_LIMIT = 16 * 2**20
 """Bytes that the raw output may have when a turn begins; more is thrown away."""
@@ -99,6 +100,9 @@ class TmuxSeat:
     async def mark_seen(self) -> None:
         above, down = await self.session.facts("history_size", "cursor_y")
         await self.session.note(_SEEN, str(int(above) + int(down)))
+
+    async def mark_typed(self, typed: bool) -> None:
+        await self.session.note(TYPED, "1" if typed else "0")
 
     async def exit_code(self) -> int | None:
         try:

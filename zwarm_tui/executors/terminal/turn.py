@@ -74,12 +74,17 @@ class TerminalTurn:
     # -- what the adapter asks for ------------------------------------------------------
 
     async def run(self, text: str) -> e.TurnEnded:
-        """See a message through to its end."""
+        """See a message through to its end; "" one that was typed before this process began."""
         self._emit(e.UsageUnknown(f"{self._name} does not tell what it uses"))
-        if self._prompts.ready is None:
-            await self._prepare()
+        if text:
+            with contextlib.suppress(ExecutorError):  # gone: `_follow` sees that
+                await self._seat.mark_typed(False)
+            if self._prompts.ready is None:
+                await self._prepare()
+        else:
+            self._base = Page()
         ended = await self._follow()
-        if ended is None and self._interrupted is None:
+        if text and ended is None and self._interrupted is None:
             await self._send(text)
             ended = await self._follow()
         return ended or e.TurnEnded(status="completed")
@@ -128,6 +133,7 @@ class TerminalTurn:
                 self._thread.told = self._base
             self._new_item()
             await self._seat.mark_seen()
+            await self._seat.mark_typed(True)  # before Enter: it must never be typed twice
             self._entered = (self._seat.stamp()[0], time.monotonic() if answer else math.inf)
             await self._seat.enter()
         if not whole:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 
 
 def main() -> None:
@@ -31,6 +32,11 @@ def main() -> None:
                 time.sleep(300)
             except KeyboardInterrupt:
                 print("stopped")
+        elif word == "until":
+            print("waits")
+            while not Path(rest).exists():
+                time.sleep(0.05)
+            print("found it")
         elif word == "exit":
             sys.exit(int(rest))
         else:
