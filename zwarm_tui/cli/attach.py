@@ -10,7 +10,7 @@ import sys
 import click
 
 from zwarm_tui.cli.call import Call, verb
-from zwarm_tui.core.errors import SessionNotFoundError, UsageError
+from zwarm_tui.core.errors import SessionNotFoundError, TmuxError, UsageError
 
 
 @verb
@@ -22,8 +22,10 @@ def attach(call: Call, id: str) -> int:
     goes on. Without a terminal here, or with --json, it says the command that does it.
     """
     from zwarm_tui.config.paths import tmux_socket
-    from zwarm_tui.executors.tmux import TmuxServer
+    from zwarm_tui.executors.tmux import TmuxServer, missing
 
+    if lacking := missing():
+        raise TmuxError(f"{lacking}; without it there are no terminals to go to")
     server = TmuxServer(tmux_socket(call.project))
     there = [session.name for session in asyncio.run(server.list())]
     name = id if id in there else _thread(call, id)
