@@ -32,6 +32,7 @@ from zwarm_tui.host.server import HostServer
 from zwarm_tui.host.verbs import VERBS
 from zwarm_tui.wire import place, rpc
 from zwarm_tui.wire.connection import Connection
+from zwarm_tui.wire.environment import differences
 
 QUICK = "@say Done.\n@usage 1000 200 50"
 
@@ -293,3 +294,20 @@ async def test_two_clients_see_the_same(stage: Stage) -> None:
         assert (await two.answer(session, "This"))["answer"] == "This"
         with pytest.raises(UsageError):
             await one.answer(session, "That")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        ("/a:/b:/c:/d", "PATH, without /c and 1 more ("),
+        ("/b:/a", "PATH, in another order ("),
+        ("/a", "PATH, with /b ("),
+        (None, "PATH, with /a and 1 more ("),
+    ],
+)
+def test_a_longer_path_than_the_hosts_is_said_in_a_few_words(theirs: str | None, said: str) -> None:
+    host = {"PATH": "/a:/b", "CODEX_HOME": None, "keys": []}
+    (sentence,) = differences(host, {**host, "PATH": theirs})
+    assert said in sentence
+    assert len(sentence) < 130
+    assert differences(host, host) == []

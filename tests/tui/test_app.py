@@ -598,11 +598,15 @@ async def test_quitting_asks_where_turns_run(project: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, Dialog))
         body = app.screen.query_one("#body Static", Static)
         assert "2 turns run and 1 waits in the queue" in str(body.content)
+        assert "can be resumed" in str(body.content)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main)
         assert not engine.closed
+        app.kept = False  # as in the demo
         await pilot.press("ctrl+q")
         await until(pilot, lambda: isinstance(app.screen, Dialog))
+        body = app.screen.query_one("#body Static", Static)
+        assert "ends them for good: this project is deleted then" in str(body.content)
         await pilot.press("y")
         await until(pilot, lambda: engine.closed)
 

@@ -43,7 +43,8 @@ def test_a_line_is_a_command(line: str, name: str, argument: str) -> None:
     ("line", "says"),
     [
         (":", "has a name"),
-        (":frobnicate", "no command :frobnicate"),
+        (":frobnicate", "no command :frobnicate: a colon alone lists them, f1 explains them"),
+        (":gto T3", "no command :gto: :goto\\? f1 shows all of them"),
         (":goto", "T3 is missing"),
         (":delegate   ", "TASK is missing"),
         (":s", "could be :sessions, :status"),

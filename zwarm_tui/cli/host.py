@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from datetime import datetime
 from typing import Any
 
 import click
@@ -129,9 +131,12 @@ def _tell(call: Call, told: dict[str, Any] | None) -> None:
 def _line(value: dict[str, Any]) -> str:
     if not value["running"]:
         return "no host runs here; the first verb that needs one starts it"
+    since = time.strftime(
+        "%Y-%m-%d %H:%M:%S", time.localtime(datetime.fromisoformat(value["since"]).timestamp())
+    )
     leaving = f"; ending ({value['stopping']})" if value["stopping"] else ""
     return (
-        f"the host runs (pid {value['pid']}, version {value['version']}) since {value['since']}: "
+        f"the host runs (pid {value['pid']}, version {value['version']}) since {since}: "
         f"{value['turns']} turns, {value['processes']} agents' processes, {value['clients']} clients{leaving}"
     )
 

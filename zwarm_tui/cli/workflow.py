@@ -29,6 +29,8 @@ def workflow() -> None:
     """Run a workflow of stages, or see how its runs stand.
 
     A workflow is a Python file with an `async def run(ctx)`, whose stages agents work on.
+    Elsewhere: `zwarm-tui interrupt RUN` cancels a run, `resume RUN` goes on after what it
+    completed, and on the screen (f5) one stage of it can be done again.
     """
 
 

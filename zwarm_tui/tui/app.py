@@ -53,7 +53,8 @@ OpenEngine = Callable[[], Awaitable["EngineClient"]]
 
 class ZwarmApp(App[None], inherit_bindings=False):
     """One project's screen. `engine` opens what runs the agents, after the first paint;
-    without one the screen only reads. `problems` are sentences to show at the start."""
+    without one the screen only reads. `problems` are sentences to show at the start.
+    `kept`: the project is still there when the screen has gone."""
 
     TITLE = "zwarm"
     CSS_PATH: ClassVar[list[str | PurePath]] = [_STYLES / "main.tcss", _STYLES / "timeline.tcss"]
@@ -71,6 +72,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
         settings: Settings | None = None,
         themes: Sequence[ThemeData] | None = None,
         problems: Sequence[str] = (),
+        kept: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._themes = list(load_themes()[0] if themes is None else themes)
@@ -78,6 +80,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
         self.project, self.clock = project, clock
         self.settings = settings or Settings()
         self.problems = list(problems)
+        self.kept = kept
         self.brain = ""
         self.board = Board(project)
         self.link = Link(engine)
@@ -181,7 +184,9 @@ class ZwarmApp(App[None], inherit_bindings=False):
             if not status.get("host") and (status["running"] or status["queued"]):
                 from zwarm_tui.tui.screens.dialog import quit_dialog
 
-                if not await self.push_screen_wait(quit_dialog(status["running"], status["queued"])):
+                if not await self.push_screen_wait(
+                    quit_dialog(status["running"], status["queued"], kept=self.kept)
+                ):
                     return
                 self.say("Interrupting what runs…")
         await self.link.aclose()

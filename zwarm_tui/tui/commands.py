@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from zwarm_tui.core.errors import UsageError
 
@@ -91,7 +92,9 @@ def _abbreviated(word: str) -> Command:
         return found[0]
     if found:
         raise UsageError(f":{word} could be {', '.join(':' + c.name for c in found)}")
-    raise UsageError(f"no command :{word} (:help shows them); a message begins without a colon")
+    if near := get_close_matches(word, _BY_NAME, n=1):
+        raise UsageError(f"no command :{word}: :{near[0]}? f1 shows all of them")
+    raise UsageError(f"no command :{word}: a colon alone lists them, f1 explains them")
 
 
 def complete(line: str, words: dict[str, Iterable[str]]) -> list[str]:
@@ -99,7 +102,8 @@ def complete(line: str, words: dict[str, Iterable[str]]) -> list[str]:
     from `words` (kind -> words: place, checkpoint, branch, session, theme)."""
     name, space, typed = line.removeprefix(":").partition(" ")
     if not space:
-        return [f":{c.name}" for c in COMMANDS if c.name.startswith(name.lower())]
+        found = [c.name for c in COMMANDS if c.name.startswith(name.lower())]
+        return [f":{c}" for c in found or get_close_matches(name.lower(), _BY_NAME)]
     command = _BY_NAME.get(name.lower())
     if command is None or not command.kind:
         return []

@@ -31,5 +31,6 @@ def run_demo(executor: Kind, agents: int, keep: bool) -> int:
             engine=open_engine,
             settings=loaded.settings,
             problems=[str(problem) for problem in loaded.problems],
+            kept=keep,
         )
         return app.play()

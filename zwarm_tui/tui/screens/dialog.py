@@ -67,14 +67,17 @@ class Dialog(ModalScreen[str], Once[str]):
         self.dismiss(event.value)
 
 
-def quit_dialog(running: int, queued: int) -> Dialog:
-    """Asked where leaving would stop something."""
+def quit_dialog(running: int, queued: int, *, kept: bool) -> Dialog:
+    """Asked where leaving would stop something; `kept`: the project is there afterwards."""
     turns = f"{running} {'turn runs' if running == 1 else 'turns run'}" if running else ""
     waits = f"{queued} {'waits' if queued == 1 else 'wait'} in the queue" if queued else ""
     body = " and ".join(filter(None, (turns, waits)))
+    what = "interrupts them; each can be resumed when you come back"
+    if not kept:
+        what = "ends them for good: this project is deleted then"
     return Dialog(
         "Quit?",
-        Content(f"{body}. Leaving interrupts them; each can be resumed when you come back."),
+        Content(f"{body}. Leaving {what}."),
         [Choice("y", "Interrupt them and quit", "quit"), Choice("n", "Stay", "")],
     )
 

@@ -59,12 +59,17 @@ class StatusLine(Widget):
             name, _, rest = self._first.partition(" ")
             pieces += [(name, key), (f" {rest}   ", word)]
             x += len(self._first) + 3
-        for action in self._actions:
-            name = key_of(action, self._keymap)
-            size = len(name) + 1 + len(action.hint)
-            if x + size > width - 1:
-                break
-            pieces += _hint(name, action.hint, key, word)
+        sizes = [len(key_of(a, self._keymap)) + 1 + len(a.hint) for a in self._actions]
+        room = (
+            width - 1 - sum(size + 3 for a, size in zip(self._actions, sizes, strict=True) if a.id == "help")
+        )
+        for action, size in zip(self._actions, sizes, strict=True):
+            if action.id == "help":  # there is always room for it, whatever else there is to do
+                room = width - 1
+            if x + size > room:
+                room = 0
+                continue
+            pieces += _hint(key_of(action, self._keymap), action.hint, key, word)
             self._spans.append((x, x + size, action))
             x += size + 3
         return strip_of(*pieces).adjust_cell_length(width).apply_style(self.rich_style)
