@@ -37,3 +37,16 @@ def test_no_text_holds_a_key(key: str, before: str, after: str) -> None:
     text = json.dumps(f"{before} {key} {after}")
     found = Veil({"X_API_KEY": key}).over(text)
     assert "[X_API_KEY]" in found or re.fullmatch(r"[\d.eE+-]+", key)
+
+
+def test_the_beginning_of_a_key_at_the_end_of_a_text() -> None:
+    veil = Veil({"A_TOKEN": "abcabdabcabe-s", "B_TOKEN": "s3cret-s3cret"})
+    assert veil.begun("nothing") == 0
+    assert veil.begun("xx abcab") == 5
+    assert veil.begun("xx abcabcab") == 5
+    assert veil.begun("s") == 1
+    assert veil.begun("this is abcabdabcabe-s") == 0, "whole, and not the beginning of the other"
+    assert veil.begun("s3cret-s3cret") == 0
+    assert veil.begun("s3cret-s3cre") == 12
+    assert veil.begun("") == 0
+    assert Veil({}).begun("s") == 0

@@ -13,14 +13,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.store.records import created, price, spent, turn
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import StoreError
 from zwarm_tui.core.events import Record
+from zwarm_tui.core.secrets import Veil
 from zwarm_tui.store import schema
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
@@ -332,3 +336,28 @@ def test_another_process_may_look_while_one_writes(store: Store) -> None:
         [sys.executable, "-c", code, str(store.path)], capture_output=True, text=True, timeout=30
     )
     assert json.loads(done.stdout)[0]["last_message"] == "hello", done.stderr
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.text(alphabet="sk-e.", max_size=4), st.booleans()), max_size=12), st.data())
+def test_a_key_is_hidden_however_it_is_split(words: list[tuple[str, bool]], data: st.DataObject) -> None:
+    """A model's answer comes in pieces, which are written as time allows."""
+    key = "sk-ske-sk-ske.k"
+    spoken = "".join(word + key * whole for word, whole in words)
+    veil = Veil({"MY_API_KEY": key})
+    with TemporaryDirectory() as folder:
+        store = Store.open(Path(folder) / "zwarm" / "zwarm.db", given=[{"MY_API_KEY": key}])
+        at = 0
+        while at < len(spoken):
+            size = data.draw(st.integers(1, 12))
+            store.append(Record(e.TextDelta("a", spoken[at : at + size]), "s"))
+            at += size
+            if data.draw(st.booleans()):
+                store.flush()
+        if data.draw(st.booleans()):
+            store.append(Record(e.CommandOutput("c", "else"), "s"))
+        store.close()
+        with closing(Reader(store.path)) as reader:
+            deltas = [r.event.text for r in reader.records("s") if isinstance(r.event, e.TextDelta)]
+            assert "".join(deltas) == veil.over(spoken)
+            assert [r.seq for r in reader.records()] == list(range(1, reader.last_seq() + 1))

@@ -24,10 +24,12 @@ class Veil:
             for name, value in environ.items()
             if _NAMES.search(name) and len(value) >= _SHORTEST and not _NUMBER.fullmatch(value)
         }
-        # The longest first: one may be the beginning of another. As JSON writes them.
+        # The longest first: one may be the beginning of another.
+        self._keys = sorted(values, key=len, reverse=True)
+        # As JSON writes them.
         self._hidden = [
             (json.dumps(value, ensure_ascii=ascii)[1:-1], f"[{values[value]}]")
-            for value in sorted(values, key=len, reverse=True)
+            for value in self._keys
             for ascii in (True, False)
         ]
 
@@ -37,3 +39,23 @@ class Veil:
             if value in text:
                 text = text.replace(value, name)
         return text
+
+    def begun(self, text: str) -> int:
+        """How many characters at the end of a text (no JSON) may be the beginning of a key,
+        whose rest is still to come."""
+        longest = max((_beginning(key, text) for key in self._keys), default=0)
+        # The end of one whole key, which another one's beginning looks like.
+        if any(text.rfind(key) + len(key) > len(text) - longest for key in self._keys if key in text):
+            return 0
+        return longest
+
+
+def _beginning(key: str, text: str) -> int:
+    """The length of the longest part at the end of a text that a key begins with."""
+    tail = text[1 - len(key) :]
+    start = tail.find(key[0])
+    while start >= 0:
+        if key.startswith(tail[start:]):
+            return len(tail) - start
+        start = tail.find(key[0], start + 1)
+    return 0

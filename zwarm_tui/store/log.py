@@ -46,6 +46,8 @@ class Store:
         self._fold = Fold(connection, price or price_usage)
         self._veil = veil
         self._queue: deque[e.Record] = deque()
+        self._held: list[e.Record] = []
+        """Ends of deltas that wait for what follows: they may be the beginning of a key."""
         self._waiters: list[Callable[[int, str | None], None]] = []
         self._subscribers: list[Callable[[int], None]] = []
         self._lock = threading.Lock()
@@ -203,7 +205,10 @@ class Store:
 
     def _write(self, batch: list[e.Record]) -> str | None:
         """One transaction; None, or why it could not be."""
-        if not batch:
+        records, latest = _joined([*self._held, *batch])
+        held = [] if self._closing else _hold(records, latest, self._veil)
+        if not records:
+            self._held = held
             return None
         db = self._db
         try:
@@ -212,7 +217,7 @@ class Store:
                 last = _last(db)
                 if last != self._seq:
                     self._fold.forget()
-                records = _numbered(batch, last)
+                records = _numbered(records, last)
                 db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(records, self._veil))
                 self._fold.apply(records)
                 db.execute("COMMIT")
@@ -224,6 +229,7 @@ class Store:
         except (sqlite3.Error, OSError) as error:
             return f"{self.path} can't be written ({error}): what happens is kept in memory until it can"
         self._seq = records[-1].seq
+        self._held = held
         return None
 
 
@@ -247,10 +253,10 @@ def _rows(records: list[e.Record], veil: Veil) -> list[tuple[int, float, str, in
     return rows
 
 
-def _numbered(batch: list[e.Record], last: int) -> list[e.Record]:
-    """The records with their seq and time. Deltas of one item become one record, where
-    nothing else of their session comes between them."""
-    now = time.time()
+def _joined(batch: list[e.Record]) -> tuple[list[e.Record], dict[str, int]]:
+    """The records, with deltas of one item in one record, where nothing else of their
+    session comes between them; and the places of those after which nothing else of their
+    session comes."""
     out: list[e.Record] = []
     pieces: dict[int, list[str]] = {}  # place in `out` -> the texts that follow its own
     latest: dict[str, int] = {}  # session -> place of its last record, if that is a delta
@@ -264,12 +270,33 @@ def _numbered(batch: list[e.Record], last: int) -> list[e.Record]:
             latest[r.session] = len(out)
         else:
             latest.pop(r.session, None)
-        last += 1
-        out.append(e.Record(event, r.session, r.branch, r.turn, r.time or now, last))
+        out.append(r)
     for place, texts in pieces.items():
         first: Any = out[place].event
         out[place] = replace(out[place], event=replace(first, text=first.text + "".join(texts)))
-    return out
+    return out, latest
+
+
+def _hold(records: list[e.Record], latest: dict[str, int], veil: Veil) -> list[e.Record]:
+    """Take from the ends of deltas what may be the beginning of a key, and return it: with
+    what follows it is one record, and known for a key or for none."""
+    held = []
+    for place in sorted(latest.values(), reverse=True):
+        r: Any = records[place]
+        if count := veil.begun(r.event.text):
+            before, rest = r.event.text[:-count], r.event.text[-count:]
+            held.append(replace(r, event=replace(r.event, text=rest)))
+            records[place : place + 1] = [replace(r, event=replace(r.event, text=before))] if before else []
+    return held
+
+
+def _numbered(records: list[e.Record], last: int) -> list[e.Record]:
+    """The records with their seq and time."""
+    now = time.time()
+    return [
+        e.Record(r.event, r.session, r.branch, r.turn, r.time or now, seq)
+        for seq, r in enumerate(records, last + 1)
+    ]
 
 
 def _continues(before: e.Record, r: e.Record) -> bool:
