@@ -13,16 +13,8 @@ import psutil
 import pytest
 
 from zwarm_tui.core.errors import ExecutorError
-from zwarm_tui.executors.process import (
-    Child,
-    StderrTail,
-    descendants,
-    end_process,
-    lines,
-    marked,
-    spawn,
-    sweep,
-)
+from zwarm_tui.executors.process import Child, StderrTail, end_process, lines, spawn
+from zwarm_tui.executors.sweep import descendants, marked, sweep
 
 PYTHON = sys.executable
 
@@ -128,7 +120,8 @@ def test_adopted_zombies_are_reaped_and_nobody_elses() -> None:
     """In a process of its own: becoming a subreaper can't be undone."""
     code = """
 import asyncio, subprocess, psutil
-from zwarm_tui.executors.process import become_subreaper, spawn, sweep
+from zwarm_tui.executors.process import spawn
+from zwarm_tui.executors.sweep import become_subreaper, sweep
 COMMAND = "setsid sleep 60 & (setsid sh -c 'sleep 60 & exec sleep 60') & echo ready; wait"
 assert become_subreaper()
 theirs = [subprocess.Popen(["true"]), subprocess.Popen(["true"], start_new_session=True)]

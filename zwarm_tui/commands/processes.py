@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from zwarm_tui.executors.process import RUN_MARK, STEP_MARK, Child, descendants, end_process, spawn, sweep
+from zwarm_tui.executors.process import RUN_MARK, STEP_MARK, Child, end_process, spawn
+from zwarm_tui.executors.sweep import descendants, sweep
 
 _KEPT = 64_000
 """Bytes of each of the two outputs that are kept beside the log: their end."""

@@ -13,7 +13,8 @@ from zwarm_tui.commands.terminals import TmuxTerminals
 from zwarm_tui.commands.worktrees import GitWorktrees
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ZwarmError
-from zwarm_tui.executors.process import RUN_MARK, sweep
+from zwarm_tui.executors.process import RUN_MARK
+from zwarm_tui.executors.sweep import sweep
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
 from zwarm_tui.workflow.runs import KINDS, RunView, fold

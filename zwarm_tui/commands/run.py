@@ -20,7 +20,8 @@ from zwarm_tui.commands.steps import StepResult, StepRunner
 from zwarm_tui.commands.terminals import TmuxTerminals
 from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core import events as e
-from zwarm_tui.executors.process import RUN_MARK, sweep
+from zwarm_tui.executors.process import RUN_MARK
+from zwarm_tui.executors.sweep import sweep
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.workflow.runs import RunView
 from zwarm_tui.workflow.shared import Point

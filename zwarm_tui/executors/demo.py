@@ -32,17 +32,9 @@ from zwarm_tui.executors.base import (
     ThreadSpec,
 )
 from zwarm_tui.executors.demo_parse import parse
-from zwarm_tui.executors.process import (
-    RUN_MARK,
-    SESSION_MARK,
-    Child,
-    StderrTail,
-    end_process,
-    lines,
-    spawn,
-    sweep,
-)
+from zwarm_tui.executors.process import RUN_MARK, SESSION_MARK, Child, StderrTail, end_process, lines, spawn
 from zwarm_tui.executors.rawlog import RawLog
+from zwarm_tui.executors.sweep import sweep
 
 MODEL = "gpt-5.1-codex"
 """What its tokens are priced as, where no model is named: then its costs tick."""

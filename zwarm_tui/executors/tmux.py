@@ -31,7 +31,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from zwarm_tui.core.errors import TmuxError
-from zwarm_tui.executors.process import Identity, descendants, sweep
+from zwarm_tui.executors.sweep import Identity, descendants, sweep
 from zwarm_tui.executors.tty import line_editor
 
 if TYPE_CHECKING:  # slow to import, and an extra

@@ -18,14 +18,8 @@ from zwarm_tui import __version__
 from zwarm_tui.config.paths import project_id, state_dir
 from zwarm_tui.config.settings import load
 from zwarm_tui.engine import Engine
-from zwarm_tui.executors.process import (
-    PROJECT_MARK,
-    SESSION_MARK,
-    become_subreaper,
-    let_end,
-    reap_adopted,
-    sweep,
-)
+from zwarm_tui.executors.process import PROJECT_MARK, SESSION_MARK
+from zwarm_tui.executors.sweep import become_subreaper, let_end, reap_adopted, sweep
 from zwarm_tui.host import leave
 from zwarm_tui.host.server import HostServer
 from zwarm_tui.wire import place

@@ -13,7 +13,7 @@ from typing import Any
 from zwarm_tui import __version__
 from zwarm_tui.client import EngineClient
 from zwarm_tui.core.errors import LockedError, UsageError, ZwarmError
-from zwarm_tui.executors.process import living
+from zwarm_tui.executors.sweep import living
 from zwarm_tui.host.verbs import VERBS
 from zwarm_tui.wire import rpc
 from zwarm_tui.wire.environment import differences, fingerprint

@@ -9,7 +9,8 @@ import uuid
 from pathlib import Path
 
 from zwarm_tui.core.errors import ExecutorError
-from zwarm_tui.executors.process import RUN_MARK, StderrTail, end_process, spawn, sweep
+from zwarm_tui.executors.process import RUN_MARK, StderrTail, end_process, spawn
+from zwarm_tui.executors.sweep import sweep
 
 _SHOWN = 300
 """Characters of what a failed command said last."""

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zwarm_tui.executors.process import RUN_MARK, Child, spawn, sweep
+from zwarm_tui.executors.process import RUN_MARK, Child, spawn
+from zwarm_tui.executors.sweep import sweep
 
 _GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL, and for the rest of the output."""

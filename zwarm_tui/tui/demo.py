@@ -5,7 +5,7 @@ from __future__ import annotations
 from zwarm_tui.client import EngineClient
 from zwarm_tui.config.settings import load
 from zwarm_tui.demo.play import Kind, stage
-from zwarm_tui.executors.process import become_subreaper
+from zwarm_tui.executors.sweep import become_subreaper
 from zwarm_tui.tui.app import ZwarmApp
 
 PACE = 6.0

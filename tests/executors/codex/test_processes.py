@@ -18,7 +18,7 @@ from zwarm_tui.core import events as e
 from zwarm_tui.executors.base import ExecutorSettings, Sandbox, ThreadSpec
 from zwarm_tui.executors.codex.appserver import AppServer
 from zwarm_tui.executors.codex.exec import Exec
-from zwarm_tui.executors.process import marked
+from zwarm_tui.executors.sweep import marked
 
 pytestmark = pytest.mark.codex
 
@@ -118,7 +118,7 @@ from zwarm_tui.core.events import CommandStarted
 from zwarm_tui.demo.model_server import ModelServer
 from zwarm_tui.executors.base import ExecutorSettings, ThreadSpec
 from zwarm_tui.executors.codex.appserver import AppServer
-from zwarm_tui.executors.process import become_subreaper
+from zwarm_tui.executors.sweep import become_subreaper
 async def main():
     assert become_subreaper()
     async with ModelServer() as server:

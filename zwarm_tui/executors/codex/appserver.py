@@ -27,8 +27,8 @@ from zwarm_tui.executors.codex.rpc import RpcError, ServerGone
 from zwarm_tui.executors.codex.server import Server, environment, refusal
 from zwarm_tui.executors.codex.usage import Lineage, Tokens
 from zwarm_tui.executors.codex.values import obj, text
-from zwarm_tui.executors.process import marked, sweep
 from zwarm_tui.executors.rawlog import SERVER, RawLog
+from zwarm_tui.executors.sweep import marked, sweep
 
 CAPABILITIES = Capabilities(
     fork="turn",

@@ -32,17 +32,9 @@ from zwarm_tui.executors.codex.find import locate, run, version
 from zwarm_tui.executors.codex.server import environment
 from zwarm_tui.executors.codex.usage import Running, Tokens
 from zwarm_tui.executors.codex.values import obj, text
-from zwarm_tui.executors.process import (
-    RUN_MARK,
-    SESSION_MARK,
-    Child,
-    StderrTail,
-    end_process,
-    lines,
-    spawn,
-    sweep,
-)
+from zwarm_tui.executors.process import RUN_MARK, SESSION_MARK, Child, StderrTail, end_process, lines, spawn
 from zwarm_tui.executors.rawlog import RawLog
+from zwarm_tui.executors.sweep import sweep
 
 CAPABILITIES = Capabilities(fork="tip", resume=True, interrupt=True, sandbox=True)
 

@@ -16,7 +16,8 @@ from zwarm_tui.executors.codex.find import run
 from zwarm_tui.executors.codex.heir import Heir
 from zwarm_tui.executors.codex.rpc import Raw, Rpc, RpcError, ServerGone
 from zwarm_tui.executors.codex.settings import HELPERS, THREAD_MARK
-from zwarm_tui.executors.process import RUN_MARK, SESSION_MARK, descendants, end_process, spawn, sweep
+from zwarm_tui.executors.process import RUN_MARK, SESSION_MARK, end_process, spawn
+from zwarm_tui.executors.sweep import descendants, sweep
 
 GREETING_TIMEOUT = 20.0
 """Seconds that codex may take to start (0.3 s on an idle machine)."""

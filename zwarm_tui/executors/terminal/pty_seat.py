@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from zwarm_tui.core.errors import ExecutorError
-from zwarm_tui.executors.process import SESSION_MARK, Identity, descendants, sweep
+from zwarm_tui.executors.process import SESSION_MARK
+from zwarm_tui.executors.sweep import Identity, descendants, sweep
 from zwarm_tui.executors.terminal.page import Page
 
 if TYPE_CHECKING:

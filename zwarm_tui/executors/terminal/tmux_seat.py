@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zwarm_tui.core.errors import ThreadLostError, TmuxError
-from zwarm_tui.executors.process import process_of, runs
+from zwarm_tui.executors.sweep import process_of, runs
 from zwarm_tui.executors.terminal.page import Page
 from zwarm_tui.executors.tmux import TmuxServer, TmuxSession
 
