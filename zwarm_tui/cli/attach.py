@@ -22,7 +22,8 @@ def attach(call: Call, id: str) -> int:
     goes on. Without a terminal here, or with --json, it says the command that does it.
     """
     from zwarm_tui.config.paths import tmux_socket
-    from zwarm_tui.executors.tmux import TmuxServer, missing
+    from zwarm_tui.executors.tmux import TmuxServer
+    from zwarm_tui.executors.tmux_installed import missing
 
     if lacking := missing():
         raise TmuxError(f"{lacking}; without it there are no terminals to go to")

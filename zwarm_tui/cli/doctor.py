@@ -29,7 +29,7 @@ def doctor(call: Call) -> int:
     run (the demo agent does not count).
     """
     from zwarm_tui.config.settings import load
-    from zwarm_tui.executors.tmux import missing as tmux_missing
+    from zwarm_tui.executors.tmux_installed import missing as tmux_missing
 
     loaded = load(call.project)
     codex = loaded.settings.codex

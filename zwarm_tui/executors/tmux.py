@@ -14,24 +14,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
-import importlib.util
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from zwarm_tui.core.errors import TmuxError
 from zwarm_tui.executors.sweep import Identity, descendants, sweep
+from zwarm_tui.executors.tmux_installed import check_library, library, program
 from zwarm_tui.executors.tty import line_editor
 
 if TYPE_CHECKING:  # slow to import, and an extra
@@ -122,7 +118,7 @@ class TmuxServer:
 
     def attach_argv(self, name: str) -> Lines:
         """The command that shows the session in a terminal, also in one of tmux's."""
-        return ["env", "-u", "TMUX", _program(), "-S", str(self.socket), "attach-session", "-t", f"={name}"]
+        return ["env", "-u", "TMUX", program(), "-S", str(self.socket), "attach-session", "-t", f"={name}"]
 
     # -- tmux -------------------------------------------------------------------------
 
@@ -139,9 +135,9 @@ class TmuxServer:
 
     def _cmd(self, *arguments: str) -> tuple[bool, Lines, str]:
         if self._server is None:
-            _library()
-            self._server = _import().Server(
-                socket_path=self.socket, config_file="/dev/null", tmux_bin=_program()
+            check_library()
+            self._server = library().Server(
+                socket_path=self.socket, config_file="/dev/null", tmux_bin=program()
             )
         done = self._server.cmd(arguments[0], *(_literal(a) for a in arguments[1:]))
         return done.returncode == 0, done.stdout, " ".join(done.stderr)
@@ -158,7 +154,7 @@ class TmuxServer:
         # By hand, since libtmux would show the environment's values to everyone (ps), and
         # tmux would keep the first session's for all others. Marks may be seen; they are
         # set apart, so that the server itself never carries one and is swept for it.
-        _library()
+        check_library()
         marks = {k: v for k, v in env.items() if k.startswith("ZWARM_")} | {MARK: self._mark(name)}
         ours = {k: v for k, v in os.environ.items() if k not in _OWN and not k.startswith("ZWARM_")}
         clean = ours | {k: v for k, v in env.items() if k not in marks}
@@ -181,7 +177,7 @@ class TmuxServer:
             *([["pipe-pane", "-t", f"={name}:", _into(log)]] if log else []),
             *(["set-environment", "-g", "-u", k] for k in env if k in names),
         ]
-        line = [_program(), "-S", str(self.socket), "-f", "/dev/null"]
+        line = [program(), "-S", str(self.socket), "-f", "/dev/null"]
         for at, step in enumerate(steps):
             line += [*([";"] if at else []), *(_literal(part) for part in step)]
         for _ in range(5):
@@ -367,38 +363,6 @@ def _written(text: str) -> Path:
     with open(handle, "w", encoding="utf-8", errors="replace") as out:
         out.write(text)
     return Path(path)
-
-
-def missing() -> str | None:
-    """What is not installed that tmux sessions need, in words; None where all is."""
-    try:
-        _program()
-        _library()
-    except TmuxError as error:
-        return str(error)
-    return None
-
-
-def _program() -> str:
-    found = shutil.which("tmux")
-    if found is None:
-        raise TmuxError("tmux was not found: install it (apt install tmux, brew install tmux)")
-    return found
-
-
-def _library() -> None:
-    """`TmuxError` where the extra isn't installed. Cheap: nothing is imported."""
-    if importlib.util.find_spec("libtmux") is None:
-        raise TmuxError("libtmux is missing: install it with pip install 'zwarm-tui[tmux]'")
-
-
-def _import() -> ModuleType:
-    """libtmux, which asks standard output for its encoding while it is imported; a
-    screen's stand-in for that has none. Slow: off the event loop."""
-    if hasattr(sys.stdout, "encoding") or sys.__stdout__ is None:
-        return importlib.import_module("libtmux")
-    with contextlib.redirect_stdout(sys.__stdout__):
-        return importlib.import_module("libtmux")
 
 
 def _literal(argument: str) -> str:

@@ -15,7 +15,8 @@ from zwarm_tui.core.errors import ZwarmError
 from zwarm_tui.core.model import SessionView
 from zwarm_tui.executors.base import ExecutorSettings, Interactive
 from zwarm_tui.executors.terminal.tmux_seat import AGENT, TYPED
-from zwarm_tui.executors.tmux import TmuxServer, missing
+from zwarm_tui.executors.tmux import TmuxServer
+from zwarm_tui.executors.tmux_installed import missing
 from zwarm_tui.store.reader import Reader
 
 

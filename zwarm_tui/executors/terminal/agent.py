@@ -27,7 +27,8 @@ from zwarm_tui.executors.terminal.prompts import Prompts
 from zwarm_tui.executors.terminal.pty_seat import PtySeat
 from zwarm_tui.executors.terminal.tmux_seat import AGENT, TmuxSeat
 from zwarm_tui.executors.terminal.turn import TerminalThread, TerminalTurn
-from zwarm_tui.executors.tmux import TmuxServer, missing, safe_name
+from zwarm_tui.executors.tmux import TmuxServer, safe_name
+from zwarm_tui.executors.tmux_installed import missing
 
 
 class TerminalAgent:
