@@ -139,3 +139,24 @@ def trouble(stage: StageView) -> str:
     if stage.questions and stage.status == "running":
         return line_of(stage.questions[0])
     return line_of(stage.error or "")
+
+
+def facts(run: Run, look: Look, now: float) -> list[Mark]:
+    """One line: state, time, money, stages, and what it is about."""
+    view, stages = run.view, run.view.stages.values()
+    parts: list[Mark] = [(look.word, f"${look.colour}")]
+    done = sum(s.status == "completed" for s in stages)
+    failed = sum(s.status == "failed" for s in stages)
+    live = sum(s.status == "running" for s in stages) if run.live else 0
+    rest = [run_took(view, now), spent(run)]
+    rest.append(f"{done} of {len(stages)} stages done" if stages else "no stage yet")
+    if live > 1:
+        rest.append(f"{live} run")
+    if failed:
+        rest.append(f"{failed} failed")
+    parts.append((" · " + " · ".join(filter(None, rest)), "$zwarm-dim"))
+    if view.why:
+        parts.append((f" · {line_of(view.why[:300])}", "$zwarm-failed"))
+    elif told := [f"{k}: {v}" for k, v in view.inputs.items() if str(v).strip()]:
+        parts.append((" · " + line_of(" · ".join(told)[:300]), "$zwarm-dim"))
+    return parts

@@ -191,7 +191,7 @@ class RunsScreen(Once[None]):
             asking = bool(self._asking(run)) and run.live
             look = words.NEEDS_YOU if asking else words.run_look(run.view)
             title = Content.assemble((f"{look.sign} ", f"${look.colour}"), (line_of(run.view.name), "bold"))
-            facts = _facts(run, look, self._now)
+            facts = Content.assemble(*words.facts(run, look, self._now))
         if title != self._title:
             self._title = self.query_one("#run-centre").border_title = title
         if facts != self._facts:
@@ -369,27 +369,6 @@ class RunsScreen(Once[None]):
         run, stage = self.opened, self.graph.stage
         if run is not None and not self._lacks("stage") and stage is not None:
             self._zwarm.verbs.do(self._deeds.retry_from(run, stage.name))
-
-
-def _facts(run: Run, look: words.Look, now: float) -> Content:
-    """One line: state, time, money, stages, and what it is about."""
-    view, stages = run.view, run.view.stages.values()
-    parts: list[tuple[str, str]] = [(look.word, f"${look.colour}")]
-    done = sum(s.status == "completed" for s in stages)
-    failed = sum(s.status == "failed" for s in stages)
-    live = sum(s.status == "running" for s in stages) if run.live else 0
-    rest = [words.run_took(view, now), words.spent(run)]
-    rest.append(f"{done} of {len(stages)} stages done" if stages else "no stage yet")
-    if live > 1:
-        rest.append(f"{live} run")
-    if failed:
-        rest.append(f"{failed} failed")
-    parts.append((" · " + " · ".join(filter(None, rest)), "$zwarm-dim"))
-    if view.why:
-        parts.append((f" · {line_of(view.why[:300])}", "$zwarm-failed"))
-    elif told := [f"{k}: {v}" for k, v in view.inputs.items() if str(v).strip()]:
-        parts.append((" · " + line_of(" · ".join(told)[:300]), "$zwarm-dim"))
-    return Content.assemble(*parts)
 
 
 async def load_book(book: RunBook) -> None:
