@@ -87,6 +87,8 @@ class StageScreen(ModalScreen[None], Once[None]):
 
     def action_page(self, page: Page) -> None:
         self.page = page
+        if not self._made:  # a quick key: it opens there
+            return
         if page == "artifacts":
             self.run_worker(self._show_artifacts(), group="artifacts", exclusive=True)
         else:
