@@ -348,17 +348,17 @@ def test_a_key_is_hidden_however_it_is_split(words: list[tuple[str, bool]], data
     spoken = "".join(word + key * whole for word, whole in words)
     veil = Veil({"MY_API_KEY": key})
     with TemporaryDirectory() as folder:
-        store = Store.open(Path(folder) / "zwarm" / "zwarm.db", given=[{"MY_API_KEY": key}])
-        at = 0
-        while at < len(spoken):
-            size = data.draw(st.integers(1, 12))
-            store.append(Record(e.TextDelta("a", spoken[at : at + size]), "s"))
-            at += size
+        opened = Store.open(Path(folder) / "zwarm" / "zwarm.db", given=[{"MY_API_KEY": key}])
+        with closing(opened) as store:  # also where a draw ends the example
+            at = 0
+            while at < len(spoken):
+                size = data.draw(st.integers(1, 12))
+                store.append(Record(e.TextDelta("a", spoken[at : at + size]), "s"))
+                at += size
+                if data.draw(st.booleans()):
+                    store.flush()
             if data.draw(st.booleans()):
-                store.flush()
-        if data.draw(st.booleans()):
-            store.append(Record(e.CommandOutput("c", "else"), "s"))
-        store.close()
+                store.append(Record(e.CommandOutput("c", "else"), "s"))
         with closing(Reader(store.path)) as reader:
             deltas = [r.event.text for r in reader.records("s") if isinstance(r.event, e.TextDelta)]
             assert "".join(deltas) == veil.over(spoken)
