@@ -2,13 +2,14 @@
 
 Every command starts by importing some fifty of these. `dataclass(frozen=True)` compiles
 six methods a class (1 ms each on a slow machine) and sets each field through a function;
-here only `__init__` is compiled, and what the rest does is inherited.
+here only `__init__` is compiled, when the first of a class is made (most commands make
+few of them), and what the rest does is inherited.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import Field, dataclass, field
+from dataclasses import Field, dataclass, field, fields, make_dataclass
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 T = TypeVar("T", bound=type)
@@ -42,6 +43,21 @@ def value(*, kw_only: bool = False) -> Callable[[T], T]:
     type checker sees to that."""
 
     def make(cls: T) -> T:
-        return cast("T", dataclass(slots=True, eq=False, repr=False, kw_only=kw_only)(cls))
+        made: Any = dataclass(init=False, slots=True, eq=False, repr=False, kw_only=kw_only)(cls)
+        _compile_later(made)
+        return cast("T", made)
 
     return make
+
+
+def _compile_later(cls: Any) -> None:
+    def __init__(self: object, *args: object, **kwargs: object) -> None:
+        its = [
+            (f.name, Any, field(default=f.default, default_factory=f.default_factory, kw_only=f.kw_only))
+            for f in fields(cls)
+        ]
+        compiled: Any = make_dataclass(cls.__name__, its, eq=False, repr=False)
+        cls.__init__ = compiled.__init__
+        compiled.__init__(self, *args, **kwargs)
+
+    cls.__init__ = __init__
