@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ GOING = 5.0
 MARK = f"STARTED_BY_TESTS_OF={os.getpid()}"
 """In the environment of what the tests of this process start, and what that starts."""
 os.environ.update([MARK.split("=")])
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile all anew
+sys.dont_write_bytecode = False
 _PROC = Path("/proc")
 _SHARED = pytest.StashKey[set[int]]()
 _BEFORE = pytest.StashKey[set[int]]()
