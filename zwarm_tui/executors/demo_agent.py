@@ -328,6 +328,8 @@ def _write(text: str) -> None:
 
 def main() -> None:
     """Take the order, and play it."""
+    # A script's background job is begun with it ignored, and so is all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.set_wakeup_fd(_woken, warn_on_full_buffer=False)
     agent = Agent(json.loads(_first_line()))
     agent.play()
