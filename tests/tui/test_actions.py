@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from textual.binding import Binding
+from textual.command import CommandList
 
 import zwarm_tui.tui
 from tests.tui.scene import make_app
@@ -65,6 +67,21 @@ async def test_every_action_is_in_the_palette_and_each_binding_has_an_id(tmp_pat
         for node in (app, app.main, *lists):
             for found in node._bindings.key_to_bindings.values():
                 assert all(b.id or b.action in _TEXTUALS for b in found), (node, found)
+
+
+@pytest.mark.parametrize("key", ["page_up", "page_down", "cursor_up", "first", "last"])
+async def test_a_key_may_come_before_the_palette_is_laid_out(tmp_path: Path, key: str) -> None:
+    app = make_app(tmp_path)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        app.action_command_palette()
+        await app.run_action(f"screen.command_list('{key}')")
+        while not (found := app.screen.query(CommandList)) or not found.first().option_count:
+            await asyncio.sleep(0)
+        assert not found.first().size
+        await app.run_action(f"screen.command_list('{key}')")
+        await pilot.press("pagedown", "escape")
+        assert app.screen is app.main
 
 
 _TEXTUALS = {"app.focus_next", "app.focus_previous", "screen.copy_text"} | {

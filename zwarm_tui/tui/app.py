@@ -276,6 +276,11 @@ class ZwarmApp(App[None], inherit_bindings=False):
             if action.id != "palette" and (action.where != "runs" or screen is self.runs):
                 yield SystemCommand(action.title, action.help, lambda run=action.action: self._act(run))
 
+    def action_command_palette(self) -> None:
+        from zwarm_tui.tui.screens.palette import open_palette
+
+        open_palette(self)
+
     def _act(self, action: str) -> None:
         self.run_worker(self._run(action))
 
