@@ -83,6 +83,8 @@ def page(app: ZwarmApp) -> str:
 async def test_nothing_has_run_yet(tmp_path: Path) -> None:
     async with runs(tmp_path) as (app, _, pilot):
         assert "No runs yet" in text(app, "#no-runs")
+        await pilot.press("v", "v", "enter", "t", "s", "r", "x", "down", "tab")
+        assert "No runs yet" in text(app, "#no-runs"), "keys for a run do nothing"
         log = RunLog(tmp_path)
         lock = scene.hold(tmp_path)
         scene.running(log)

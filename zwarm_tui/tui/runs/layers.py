@@ -106,7 +106,7 @@ def layers(stages: Iterable[Stage], marked: Collection[str] = (), room: int | No
     _order(columns, spots)
     _place(columns, spots)
     graph = _draw(columns, spots, inner, marked, CARD)
-    if room is not None and graph.width > room:
+    if columns and room is not None and graph.width > room:
         card = CARD + (room - graph.width) // len(columns)
         if card >= NARROW:
             graph = _draw(columns, spots, inner, marked, card)
