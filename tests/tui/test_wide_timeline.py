@@ -303,6 +303,16 @@ async def test_it_is_as_large_and_as_coloured_as_the_rest_when_it_comes_back(pro
         await until(pilot, lambda: "comma" in text_of(app))
 
 
+async def test_what_is_new_while_it_opens_is_there_when_it_has(project: Path) -> None:
+    async with stage(project, (120, 36)) as (app, _, pilot):
+        log = Log(project)
+        log.add(e.CheckpointNamed(5, "comma"))
+        log.store.close()
+        app.show_timeline("T5")
+        app.feed.flush()  # before it has any widgets
+        await until(pilot, lambda: app.screen.query(PageView) and "comma" in text_of(app))
+
+
 async def test_what_runs_on_a_branch_that_was_left_is_seen(project: Path) -> None:
     log = Log(project)
     log.turn("3f2a9c1e", 2, "Go on", branch=2, status=None)

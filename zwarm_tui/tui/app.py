@@ -217,7 +217,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
         if self.runs in stack:  # what it covers catches up later: it would be painted through it
             stack = stack[stack.index(self.runs) :]
             self.main.behind = True
-        return [screen for screen in stack if isinstance(screen, Travelling)]
+        return [screen for screen in stack if isinstance(screen, Travelling) and screen.ready]
 
     def show_timeline(self, label: str) -> None:
         """The timeline on its own screen, which is kept from the first time on, at a checkpoint."""

@@ -32,6 +32,11 @@ class Travelling(Screen[None]):
         self._travels = zwarm.travels
         self._timeline = TimelineView(zwarm.clock, zwarm.board.facts_of, id="timeline")
 
+    @property
+    def ready(self) -> bool:
+        """Its widgets are there: while it opens, what is new waits for it."""
+        return self._timeline.is_mounted
+
     def show_news(self, news: News) -> None:
         """Something happened."""
         raise NotImplementedError
