@@ -86,6 +86,15 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
                 _end(left)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With ZWARM_TESTS=all a test that was skipped is a failure: what it needs is to be
+    installed where that is set."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("ZWARM_TESTS") == "all" and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("ZWARM_TESTS=all: no test may be skipped (-rs says why they were)", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def _end(left: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(left, timeout=GOING)
     names = []
