@@ -99,7 +99,7 @@ def states(run: Run) -> dict[str, str]:
 
 async def test_the_debate(project: Path) -> None:
     async with on_codex(project) as (app, pilot):
-        await fill_in(app, pilot, "debate", question="Which bicycle?\n@say A red one.")
+        await fill_in(app, pilot, "debate", question="Which bicycle?\n@sleep 0.5\n@say A red one.")
         run = await to_the_end(app, pilot, seen=lambda: "● " in drawn(app))
         assert (run.view.ended, run.view.result) == ("completed", "A red one.")
         names = ("plan", "bold", "careful", "critique", "merge")
