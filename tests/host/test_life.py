@@ -63,6 +63,31 @@ def test_all_who_start_one_at_once_get_the_same(stage: Stage) -> None:
     assert len([p for p in stage.processes() if "run" in p.cmdline()]) == 1
 
 
+def test_it_stays_where_who_started_it_was_killed_meanwhile(stage: Stage) -> None:
+    hears, tells = os.pipe()
+    os.close(hears)
+    argv = [sys.executable, "-m", "zwarm_tui", "--project", str(stage.project), "host", "run", "--ready"]
+    subprocess.run([*argv, str(tells)], pass_fds=[tells], check=True, timeout=60)
+    os.close(tells)
+    until(lambda: place.standing(stage.project), "it is there")
+    first = stage.pid()
+    stage.json("wait", stage.json("delegate", QUICK)["session_id"])
+    assert stage.pid() == first
+
+
+def test_who_waits_does_not_start_it_again_when_it_is_stopped(stage: Stage) -> None:
+    """It says good-bye first, and then takes its time to end an agent that doesn't hear."""
+    id = stage.json("delegate", "@run touch at-work; kill -STOP $PPID; sleep 60")["session_id"]
+    until((stage.project / "at-work").exists)
+    line = [sys.executable, "-m", "zwarm_tui", "--project", str(stage.project), "wait", id, "--json"]
+    waiting = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    until(lambda: stage.json("host", "status")["clients"], "it waits")
+    stage.json("host", "stop", "--running", "leave")
+    out, _ = waiting.communicate(timeout=60)
+    assert [s["status"] for s in json.loads(out)] == ["interrupted"]
+    assert stage.json("host", "status") == {"running": False}
+
+
 def test_it_is_nobodys_child_and_has_no_terminal(stage: Stage) -> None:
     stage.json("host", "start")
     host = psutil.Process(stage.pid())

@@ -49,7 +49,7 @@ async def see_through(call: Call, client: EngineClient, run: str) -> None:
         return request.session in find_run(reader, run).sessions
 
     with contextlib.closing(reader):
-        while requests := await follow(client, news):
+        while requests := await follow(call, client, news):
             for request in requests:
                 known.add(request.id)
                 if at_terminal():

@@ -12,8 +12,10 @@ import click
 
 from zwarm_tui.cli.call import Call, note, verb
 from zwarm_tui.cli.sessions import listing
+from zwarm_tui.config.paths import state_dir
 from zwarm_tui.config.settings import load
 from zwarm_tui.core.errors import LockedError, UsageError
+from zwarm_tui.store.lock import holder
 
 if TYPE_CHECKING:
     from zwarm_tui.client import EngineClient
@@ -72,14 +74,14 @@ async def _wait(call: Call, done: Callable[[], R | None], timeout: float | None)
     with contextlib.suppress(LockedError):  # someone runs the agents without a host: look now and then
         client = await connect(call.project, load(call.project).settings)
     try:
-        return await follow(client, done, timeout)
+        return await follow(call, client, done, timeout)
     finally:
         if client is not None:
             await client.aclose()
 
 
 async def follow(
-    client: EngineClient | None, done: Callable[[], R | None], timeout: float | None = None
+    call: Call, client: EngineClient | None, done: Callable[[], R | None], timeout: float | None = None
 ) -> R | None:
     """Look whenever the log has grown until `done` finds something; None: it never did,
     in `timeout` seconds."""
@@ -91,9 +93,12 @@ async def follow(
     until = None if timeout is None else time.monotonic() + timeout
     while True:
         news.clear()
+        # One that was told to stop has said good-bye, and goes on writing how its turns end.
+        # Asked before the look: what was written in between is not missed.
+        ending = remote is not None and remote.dismissed and holder(state_dir(call.project)) is not None
         if (found := done()) is not None:
             return found
-        if remote is not None:
+        if remote is not None and not ending:
             await remote.connection()  # one that can't be had again is said, not waited for
         left = _LOOK if until is None else min(_LOOK, until - time.monotonic())
         if left <= 0:
@@ -113,7 +118,7 @@ async def turn_ended(call: Call, client: EngineClient, session: str, number: int
         turns = reader.turns(session, line)
         return next((t for t in turns if t.turn == number and (t.end_seq is not None or t.held)), None)
 
-    turn = await follow(client, done)
+    turn = await follow(call, client, done)
     assert turn is not None
     reader.close()
     return turn

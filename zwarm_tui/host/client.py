@@ -25,7 +25,8 @@ class HostClient:
         self._dialling = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[int], None]] = []
-        self._bye = False
+        self.dismissed = False
+        """The host said good-bye: it was told to end, or had nothing to do any more."""
         self._closed = False
         self.differences: list[str] = []
         """How this process's environment differs from the host's, in sentences."""
@@ -58,7 +59,7 @@ class HostClient:
         """A new connection. A host that dies takes some more for an instant: try again."""
         tries = 3
         while True:
-            self._bye = False
+            self.dismissed = False
             connection = await self._dial(self._notice)
             try:
                 answer = await connection.greet()
@@ -93,14 +94,14 @@ class HostClient:
         elif method == "trouble":
             self.trouble = str(params.get("text", ""))
         elif method == "bye":
-            self._bye, self.trouble = True, ""
+            self.dismissed, self.trouble = True, ""
 
     async def _keep(self) -> None:
         """Have a host again when it was lost: what it ran has to be taken care of."""
         while True:
             assert self._connection is not None
             await self._connection.closed.wait()
-            if self._bye:
+            if self.dismissed:
                 self._keeper = None
                 return
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -89,8 +90,10 @@ def into_background() -> None:
 
 
 def tell(ready: int, error: Exception | None = None) -> None:
-    """Tell who started this host that it is ready, or what is wrong."""
-    os.write(ready, rpc.encode({"error": rpc.failure(error)} if error else {}))
+    """Tell who started this host that it is ready, or what is wrong. Where they were killed
+    meanwhile, nobody hears it: the host is there for everybody, and stays."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(ready, rpc.encode({"error": rpc.failure(error)} if error else {}))
     os.close(ready)
 
 
