@@ -78,7 +78,7 @@ async def test_a_grandchild_that_holds_the_pipes_holds_nobody_up() -> None:
     assert await child.wait() == 0
     assert len(await read(child)) == 1
     await tail.finish()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20  # of its 60
     assert await sweep({"ZWARM_RUN": mark}) == 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -40,9 +39,7 @@ async def tools(tmp_path: Path) -> AsyncIterator[DelegationTools]:
 
 
 async def test_delegate_returns_before_the_executor_ends(tools: DelegationTools) -> None:
-    began = time.monotonic()
-    result = await tools.delegate("@hang")
-    assert time.monotonic() - began < 0.3
+    result = await tools.delegate("@hang")  # which would not return, if it waited
     assert (await tools.peek_session(result["session_id"]))["status"] in ("pending", "running")
     ended = await tools.end_session(result["session_id"], reason="enough")
     assert ended["status"] == "killed"

@@ -306,7 +306,7 @@ async def test_kill_9_fails_every_turn_at_once_and_the_threads_go_on(
     for ended in await asyncio.gather(*turns):
         assert (ended.status, ended.exit_code) == ("failed", -9)
         assert "SIGKILL" in (ended.error or "")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10  # not when their commands would have ended
     assert [len(sink.of(e.UsageUnknown)) for sink in sinks] == [1, 1, 0]
     idle = await sinks[2].until(e.Notice)
     assert "SIGKILL" in idle.text
@@ -423,6 +423,6 @@ async def test_interrupting_the_pilot_cancels_its_tool(codex: AppServer, pilot: 
     await sink.called()
     await codex.interrupt(thread)
     assert (await turn).status == "interrupted"
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         await cancelled.wait()
     assert sink.of(e.UsageUnknown) == []
