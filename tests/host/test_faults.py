@@ -32,7 +32,13 @@ from zwarm_tui.host.connect import connect_host
 __all__ = ["server"]  # the fixture
 
 SESSIONS = 10
-WORK = "@usage 1000 100 50\n@run echo working\n@usage 800 0 40\n@stream 2 2000\n@run true\n@usage 900 0 30\n@say ok"
+WORK = (
+    "@usage 1000 100 50\n@run echo working\n"
+    "@usage 800 0 40\n@stream 2 2000\n@run true\n"
+    # A model thinks before it speaks. One that has said all within the milliseconds that an
+    # interrupt takes would be cut off with nothing to be seen of it on its side.
+    "@sleep 0.5\n@usage 900 0 30\n@say ok"
+)
 AN_INSTANT = 0.1
 """Seconds that a response may take from the model server into codex's records."""
 DEAREST = estimate_cost(MODEL, 1000, 50) or 0.0

@@ -120,6 +120,7 @@ from zwarm_tui.executors.base import ExecutorSettings, ThreadSpec
 from zwarm_tui.executors.codex.appserver import AppServer
 from zwarm_tui.executors.sweep import become_subreaper
 async def main():
+    asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is no warning of ours
     assert become_subreaper()
     async with ModelServer() as server:
         config = Path({settings.env["CODEX_HOME"]!r}, "config.toml")

@@ -4,7 +4,8 @@ By itself codex ends at once when its host hangs up. A response that arrives mea
 paid for, and stands in none of its records. So this program holds codex's pipes too, and
 watches a pipe of the host's: a byte in it says that codex needs nobody any more; its end
 without one, that the host died. Then it has each turn interrupted once its response is
-complete and recorded, and hangs up when none is left, or after `PATIENCE` seconds.
+complete and recorded, and hangs up when none is left, or after `PATIENCE` seconds. (Codex
+tells so as it asks for the next one, which is cut off before the model has said a word.)
 
     python -I -S last_responses.py WATCHED STDIN STDOUT STDERR     (file descriptors)
 
