@@ -282,3 +282,35 @@ async def test_a_checkout_that_is_cancelled_is_done_all_the_same(world: World) -
     assert set(seen(world.top)) == {b"a.txt", b"src/b.py"}
     await checkout_into(await world.repo(), safe.commit)
     assert seen(world.top) == then
+
+
+@pytest.mark.parametrize("index", ["--sparse-index", "--no-sparse-index"])
+async def test_a_sparse_checkout_gets_all_that_was_written_outside_of_it(world: World, index: str) -> None:
+    world.write("other/c", "big\n")
+    world.write("other/d", "big\n")
+    world.git("add", "-A")
+    world.git("commit", "-qm", "more")
+    world.git("sparse-checkout", "set", "--cone", index, "src")
+    bare = seen(world.top)
+    first = await snap(world, "1")
+    world.write("new/file", "an agent's\n")
+    world.write("other/c", "an agent's\n")
+    second, then, mine = await snap(world, "2"), seen(world.top), private(world.top)
+    repo = await world.repo()
+    await checkout_into(repo, first.commit)
+    assert seen(world.top) == bare | {b"other/c": (0o100644, b"big\n")}
+    await checkout_into(repo, second.commit)
+    assert (seen(world.top), private(world.top)) == (then, mine)
+    await checkout_into(repo, first.commit)
+    world.git("config", "filter.bad.smudge", "exit 1")
+    world.git("config", "filter.bad.clean", "cat")
+    world.git("config", "filter.bad.required", "true")
+    world.write(".git/info/attributes", "src/z filter=bad\n")
+    world.write("src/z", "x")
+    third = await snap(world, "3")
+    (world.top / "src/z").unlink()
+    await snap(world, "4")
+    before = seen(world.top)
+    with pytest.raises(GitError):
+        await checkout_into(repo, third.commit)
+    assert seen(world.top) == before

@@ -402,3 +402,17 @@ async def test_a_hostile_name_is_no_escape_sequence_in_an_error(world: World) ->
     with pytest.raises(SnapshotError) as error:
         await snap(world)
     assert "\x1b" not in str(error.value)
+
+
+async def test_a_submodule_that_was_not_fetched_holds_nothing_uncovered(world: World, tmp_path: Path) -> None:
+    inner = World(tmp_path / "inner")
+    inner.write("x", "1")
+    inner.git("add", "-A")
+    inner.git("commit", "-qm", "1")
+    world.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.top), "sub")
+    world.git("commit", "-qm", "sub")
+    assert [u.path for u in (await snap(world)).uncovered] == ["sub/"]
+    world.git("submodule", "--quiet", "deinit", "-f", "sub")
+    taken = await snap(world)
+    assert taken.uncovered == ()
+    assert " commit " in world.git("ls-tree", taken.commit, "sub")

@@ -215,3 +215,26 @@ async def test_what_a_killed_process_left_is_taken_back(world: World, tmp_path: 
     await worktree.discard(repo, path)
     assert not path.exists()
     await worktree.add(repo, path, head=taken.head, snapshot=taken.commit)
+
+
+async def test_of_a_sparse_checkout_what_was_written_outside_of_it_comes_along(
+    world: World, tmp_path: Path
+) -> None:
+    world.write("other/c", "big\n")
+    world.write("other/d", "big\n")
+    world.git("add", "-A")
+    world.git("commit", "-qm", "more")
+    world.git("sparse-checkout", "set", "--cone", "src")
+    world.write("new/file", "an agent's\n", 0o755)
+    world.write("other/c", "an agent's\n")
+    taken, then = await snap(world), seen(world.top)
+    path = await worktree.add(await world.repo(), tmp_path / "w", head=taken.head, snapshot=taken.commit)
+    assert seen(path) == then
+    inner = await find(path)
+    assert inner is not None
+    again = await take(inner, ref="refs/zwarm/w", message="T", parent=taken.commit)
+    assert again.commit == taken.commit
+    (path / "other/c").unlink()
+    (path / "new/file").unlink()
+    last = await take(inner, ref="refs/zwarm/w", message="T")
+    assert set(world.tree(last.commit)) == {b"a.txt", b"src/b.py", b"other/d"}

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.host.conftest import DEMO, Stage, dead, eventually, until
+from zwarm_tui.cli.host import _stop
 from zwarm_tui.config.settings import Settings
 from zwarm_tui.core.errors import LockedError, ReadOnlyError, ZwarmError
 from zwarm_tui.core.model import TIP
@@ -41,6 +42,11 @@ def test_it_starts_once_says_so_and_stops(stage: Stage) -> None:
     assert stage.json("host", "stop") == {"stopped": False}
     assert not Path(first["socket"]).exists()
     until(lambda: dead(host))
+
+
+async def test_one_that_is_just_leaving_need_not_be_told(stage: Stage) -> None:
+    gone = Path(stage.json("host", "start")["socket"]).with_name("gone.sock")
+    assert await _stop(str(gone), "drain") is False
 
 
 def test_all_who_start_one_at_once_get_the_same(stage: Stage) -> None:

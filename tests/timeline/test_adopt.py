@@ -99,8 +99,9 @@ async def test_as_a_git_branch(forked: Fork, world: World) -> None:
     assert done["files"] == looked["files"]
     assert world.git("rev-parse", f"refs/heads/{BRANCH}").strip() == done["commit"]
     assert files(world) == before
-    with pytest.raises(UsageError, match=r"already.*another name"):
-        await forked.engine.adopt(BRANCH, mode="branch")
+    for dry_run in (True, False):
+        with pytest.raises(UsageError, match=r"already.*another name"):
+            await forked.engine.adopt(BRANCH, mode="branch", dry_run=dry_run)
 
 
 @pytest.mark.parametrize("mode", MODES)

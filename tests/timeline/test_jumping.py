@@ -145,6 +145,15 @@ async def test_in_place(world: World, engine: Engine) -> None:
     assert "g" in files(here(engine))
 
 
+async def test_in_place_before_the_first_commit(tmp_path: Path) -> None:
+    world = World(tmp_path / "new")
+    async with await Engine.open(world.top, SETTINGS) as engine:
+        session = await agent(engine, "@write f1 one")
+        await agent(engine, "@write f2 two", session)
+        plan = await engine.goto("T1", dry_run=True, in_place=True)
+        assert plan["files"]["kept"] == ["f2"], "all that no commit holds is untracked"
+
+
 async def test_in_place_nothing_runs_there(world: World, engine: Engine) -> None:
     await three(engine)
     s = (await engine.delegate("@hang"))["session_id"]

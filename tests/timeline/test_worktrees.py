@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.git.world import World
-from tests.timeline.conftest import agent, idle
+from tests.timeline.conftest import SETTINGS, agent, idle
 from tests.timeline.forked import fork
 from tests.timeline.test_branches import files, here
 from zwarm_tui.core.errors import ConfirmationNeededError, UsageError
@@ -137,3 +137,11 @@ async def test_what_the_checkout_has_no_more_stays(world: World, engine: Engine)
     assert found["holds"] == "1 changed files (new)"
     with pytest.raises(ConfirmationNeededError, match="new"):
         await engine.remove_worktree("try")
+
+
+async def test_a_project_that_is_a_linked_worktree_is_none_of_its_own(world: World, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    world.git("worktree", "add", "-q", str(linked))
+    async with await Engine.open(linked, SETTINGS) as engine:
+        made = await fork(engine, world)
+        assert [w["path"] for w in await listing(engine.reader, linked, 2**20)] == [str(made.path)]

@@ -98,8 +98,8 @@ def stop(call: Call, running: str | None) -> None:
         raise UsageError(
             f"turns run ({names}): say what becomes of them with --running drain|interrupt|leave"
         )
-    asyncio.run(_stop(place.reachable(card), running or "interrupt"))
-    if not wait_gone(call.project, float("inf") if running == "drain" else STOP_TIMEOUT):
+    told = asyncio.run(_stop(place.reachable(card), running or "interrupt"))
+    if not wait_gone(call.project, float("inf") if told and running == "drain" else STOP_TIMEOUT):
         raise ZwarmError(
             f"the host (pid {card.pid}) did not end in {STOP_TIMEOUT:g} s: kill {card.pid} ends it"
         )
@@ -141,16 +141,23 @@ def _line(value: dict[str, Any]) -> str:
     )
 
 
-async def _stop(socket: str, how: str) -> None:
-    """Tell a host of any version to end."""
-    from zwarm_tui.wire.connection import Connection
+async def _stop(socket: str, how: str) -> bool:
+    """Tell a host of any version to end. False: it doesn't listen any more, as one that is
+    just leaving."""
+    from zwarm_tui.wire.connection import Connection, Lost
 
     try:
         connection = await Connection.open(socket)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
     except OSError as error:
         raise ZwarmError(f"the host can't be reached at {socket}: {error.strerror or error}") from error
     try:
         await connection.call("host.stop", {"how": how})
+    except Lost:
+        return False
+    else:
+        return True
     finally:
         await connection.aclose()
 

@@ -85,9 +85,10 @@ async def as_commit(
         return commit
 
 
-async def as_branch(repo: Repo, name: str, *, theirs: str, message: str) -> str:
+async def as_branch(repo: Repo, name: str, *, theirs: str, message: str, dry_run: bool = False) -> str:
     """Make a git branch of a snapshot: the HEAD it was at, and one commit of the user's
-    with what lay uncommitted. The commit. `UsageError` where a branch has that name."""
+    with what lay uncommitted. The commit; with `dry_run` no branch is at it. `UsageError`
+    where a branch has that name."""
     async with alone(repo):
         if (await attempt(repo.top, "check-ref-format", "--branch", name)).code or name.startswith("@"):
             raise UsageError(f"'{name}' can't be a branch's name")
@@ -98,7 +99,8 @@ async def as_branch(repo: Repo, name: str, *, theirs: str, message: str) -> str:
         commit = snapshot.parent
         if commit is None or (await commit_at(repo, commit)).tree != snapshot.tree:
             commit = await write_commit(repo, snapshot.tree, commit, message, as_user=True)
-        await git(repo.top, "update-ref", "-m", "zwarm: adopted", ref, commit, "")
+        if not dry_run:
+            await git(repo.top, "update-ref", "-m", "zwarm: adopted", ref, commit, "")
         return commit
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zwarm_tui.git.command import attempt, git, joined, names, together
-from zwarm_tui.git.repo import Repo
+from zwarm_tui.git.repo import Repo, is_sparse
 
 IGNORED_SHOWN = 50
 """Ignored paths that a snapshot names; the rest is counted."""
@@ -92,7 +92,8 @@ async def capture(repo: Repo, max_untracked_bytes: int) -> Captured:
     if await _reveal(repo, entries):
         tree, entries = await _add(repo, [u.path for u in left_out])
     linked = [os.fsdecode(_path(e)) + "/" for e in entries if e.startswith(_LINKED)]
-    uncovered = [Uncovered(path, "a repository of its own") for path in linked]
+    filled = await asyncio.to_thread(lambda: [path for path in linked if _holds_any(repo.top / path)])
+    uncovered = [Uncovered(path, "a repository of its own") for path in filled]
     uncovered += [*left_out, *_shown(names(ignored))]
     return Captured(tree, len(entries) - len(linked), tuple(uncovered))
 
@@ -121,8 +122,7 @@ async def _reveal(repo: Repo, entries: list[bytes]) -> bool:
     trusted = [_path(entry) for entry in marked if entry[:1].islower()]
     skipped = [_path(entry) for entry in marked if entry[:1] in b"sS"]
     if skipped:
-        sparse = await attempt(repo.top, "config", "--type=bool", "core.sparseCheckout")
-        skipped = [] if sparse.out.strip() == b"true" else skipped
+        skipped = [] if await is_sparse(repo) else skipped
     for option, paths in (("--no-assume-unchanged", trusted), ("--no-skip-worktree", skipped)):
         if paths:
             listed = b"".join(path + b"\0" for path in paths)
@@ -159,6 +159,15 @@ async def _without_commit(repo: Repo, nested: list[str]) -> list[Uncovered]:
             if inner.code:
                 found.append(Uncovered(path, "a repository of its own, without a commit"))
     return found
+
+
+def _holds_any(folder: Path) -> bool:
+    """Not the empty folder that stands for a submodule which was not fetched."""
+    try:
+        with os.scandir(folder) as found:
+            return next(found, None) is not None
+    except OSError:
+        return True
 
 
 def _path(entry: bytes) -> bytes:

@@ -103,6 +103,17 @@ async def tree_of(repo: Repo, commit: str) -> str:
     return (await git(repo.top, "rev-parse", "--verify", f"{commit}^{{tree}}")).decode().strip()
 
 
+async def empty_tree(repo: Repo) -> str:
+    """The tree of no files: where a repository without a commit begins."""
+    return (await git(repo.top, "mktree")).decode().strip()
+
+
+async def is_sparse(repo: Repo) -> bool:
+    """Some of what is tracked is kept out of the work tree on purpose."""
+    done = await attempt(repo.top, "config", "--type=bool", "core.sparseCheckout")
+    return done.out.strip() == b"true"
+
+
 @contextlib.asynccontextmanager
 async def alone(repo: Repo) -> AsyncIterator[None]:
     """One operation at a time in a repository, in this process and among processes."""

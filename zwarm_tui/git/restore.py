@@ -17,11 +17,16 @@ from pathlib import Path
 from zwarm_tui.core.errors import ConflictError, GitError
 from zwarm_tui.git.command import Done, attempt, failure, git
 from zwarm_tui.git.index import seed, unlock
-from zwarm_tui.git.repo import Repo, alone, tree_of
+from zwarm_tui.git.repo import Repo, alone, is_sparse, tree_of
+from zwarm_tui.git.undo import put_back
 
 _IN_THE_WAY = re.compile(
     r"^error: (?:Entry|Untracked working tree file|Updating) '(.*?)' (?:not uptodate|would )", re.S | re.M
 )
+
+_ALL = ("-c", "core.sparseCheckout=false")
+"""What two snapshots differ in somebody wrote, also outside of a sparse checkout; the
+rest is left as it is."""
 
 _LINKED = "160000"
 """The mode of another repository in a tree: git leaves its folder alone."""
@@ -57,12 +62,15 @@ async def checkout(repo: Repo, commit: str) -> None:
     if paths := await in_the_way(repo, now, goal):
         raise ConflictError("in no snapshot, and in the way", paths)
     two_way = ("read-tree", "-m", "-u", now, goal)
-    tried = await attempt(repo.top, *two_way, "--dry-run", index=repo.index)
+    tried = await attempt(repo.top, *_ALL, *two_way, "--dry-run", index=repo.index)
     if tried.code:
         raise refusal(two_way, tried)
-    done = await attempt(repo.top, *two_way, index=repo.index, finish=True)
+    done = await attempt(repo.top, *_ALL, *two_way, index=repo.index, finish=True)
     if done.code and _IN_THE_WAY.search(done.err):
         raise refusal(two_way, done)
+    if done.code and await is_sparse(repo):
+        await put_back(repo, wrong=goal, right=now)
+        raise failure(two_way, done)
     if done.code:
         await _recover(repo, goal, now)
         raise failure(two_way, done)

@@ -16,8 +16,9 @@ from zwarm_tui.git.command import attempt, git, joined, names
 from zwarm_tui.git.diff import FileDelta, changed
 from zwarm_tui.git.include import copy_included
 from zwarm_tui.git.index import Uncovered, capture, copy
-from zwarm_tui.git.repo import Repo, alone, find
+from zwarm_tui.git.repo import Repo, alone, empty_tree, find
 from zwarm_tui.git.snapshot import MAX_UNTRACKED_BYTES
+from zwarm_tui.git.undo import put_back
 
 _SHOWN = 5
 """Names of each kind that a refusal shows."""
@@ -151,7 +152,16 @@ async def _make(repo: Repo, path: Path, head: str | None, snapshot: str) -> None
     ignored = names(await git(path, "ls-files", "-z", "-c", "-i", "--exclude-standard", index=made.index))
     if ignored:
         await _track(path, head, snapshot, ignored)
+    if (made.git_dir / "info" / "sparse-checkout").exists():  # git copies it to where it counts
+        await _fill(made, head, snapshot)
     await copy_included(repo.top, path)
+
+
+async def _fill(made: Repo, head: str | None, snapshot: str) -> None:
+    """What git left out of a sparse checkout and the snapshot has beyond its head: somebody
+    wrote that, and left away it would look as if the branch had deleted it."""
+    await put_back(made, wrong=head or await empty_tree(made), right=snapshot)
+    await attempt(made.top, "update-index", "-q", "--refresh")  # from now on git looks there
 
 
 def _opened(repo: Repo, path: Path, head: str | None) -> Repo:
@@ -190,7 +200,7 @@ async def _loss(repo: Repo, tree: Worktree, began: str | None, limit: int) -> Lo
     if opened is None or opened.top != tree.path:
         return Loss((), (), commits)
     captured = await capture(opened, limit)
-    since = began or opened.head or (await git(repo.top, "mktree")).decode().strip()
+    since = began or opened.head or await empty_tree(repo)
     uncovered = tuple(u for u in captured.uncovered if not u.ignored)
     return Loss(tuple(await changed(opened, since, captured.tree)), uncovered, commits, captured.tree)
 

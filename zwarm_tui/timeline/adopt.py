@@ -197,14 +197,16 @@ class Adoption:
     async def _as_branch(self, repo: Repo, plan: Plan, dry_run: bool) -> Json:
         name = plan.place.label
         ends = (plan.base, plan.theirs)
-        if dry_run:
-            return await self._answer(repo, plan, "branch", ends, adopted=False, git_branch=name)
         try:
-            commit = await onto.as_branch(repo, name, theirs=plan.theirs, message=plan.message)
+            commit = await onto.as_branch(
+                repo, name, theirs=plan.theirs, message=plan.message, dry_run=dry_run
+            )
         except UsageError as error:
             raise UsageError(
                 f"{error} in git: give zwarm's branch another name first, and adopt that"
             ) from error
+        if dry_run:
+            return await self._answer(repo, plan, "branch", ends, adopted=False, git_branch=name)
         return await self._answer(repo, plan, "branch", ends, commit=commit, git_branch=name)
 
     async def _onto_checkout(self, repo: Repo, plan: Plan, mode: str) -> Json:

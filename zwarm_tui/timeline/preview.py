@@ -9,6 +9,7 @@ from zwarm_tui.core.errors import GitError, UsageError
 from zwarm_tui.core.model import Path as Line
 from zwarm_tui.core.model import Position
 from zwarm_tui.git.diff import changed
+from zwarm_tui.git.repo import empty_tree
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.reader import Reader
 from zwarm_tui.timeline.compare import changes
@@ -103,8 +104,9 @@ class Preview:
             value["uncovered"] = b["uncovered"]
             if a["commit"] != b["commit"]:
                 value["changed"] = await changes(repo, a["commit"], b["commit"])
-            if in_place and a["head"]:
-                untracked = {d.path for d in await changed(repo, a["head"], a["commit"]) if d.kind == "added"}
+            if in_place:
+                began = a["head"] or await empty_tree(repo)
+                untracked = {d.path for d in await changed(repo, began, a["commit"]) if d.kind == "added"}
                 value["kept"] = [
                     d["path"] for d in value["changed"] if d["status"] == "D" and d["path"] in untracked
                 ]

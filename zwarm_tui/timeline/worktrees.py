@@ -64,7 +64,9 @@ async def _of_commands(reader: Reader, repo: Repo, project: Path, limit: int) ->
     known, found = {w.path for w in reader.places().worktrees}, []
     for tree in (await worktree.list_(repo))[1:]:
         path = str(tree.path)
-        if path in known or tree.missing or find_project(tree.path) != project.resolve():
+        if path in known or tree.missing or tree.path == repo.top:  # which may be a linked one itself
+            continue
+        if find_project(tree.path) != project.resolve():
             continue
         lost = await worktree.loss(repo, tree.path, max_untracked_bytes=limit)
         branch = (tree.branch or "").removeprefix("refs/heads/") or None
