@@ -69,7 +69,8 @@ class EngineClient(Protocol):
         """A new session with this one's history up to a turn. The new session."""
 
     async def checkpoint(self, description: str = "") -> Json:
-        """Take one now. {checkpoint_id, label}."""
+        """Take one now. {checkpoint_id, label, files: {problem, mid_turn, uncovered: how many
+        things it does not hold, ignored ones apart}}."""
 
     async def goto(
         self, label: str, *, running: str | None = None, dry_run: bool = False, in_place: bool = False

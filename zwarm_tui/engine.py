@@ -248,7 +248,8 @@ class Engine:
     async def checkpoint(self, description: str = "") -> Json:
         await self.timeline.settle()
         taken = await self.timeline.record(description or "checkpoint")
-        return {"checkpoint_id": taken.checkpoint_id, "label": taken.label}
+        files = taken.metadata["files"]
+        return {"checkpoint_id": taken.checkpoint_id, "label": taken.label, "files": files}
 
     async def goto(
         self, label: str, *, running: str | None = None, dry_run: bool = False, in_place: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -117,6 +118,18 @@ def test_ls(zwarm: Zwarm, store: Store) -> None:
     table = zwarm("ls").out
     assert "aaaa1111" in table
     assert "write the parser" in table
+
+
+def test_checkpoints_without_all_files_are_named(zwarm: Zwarm, store: Store) -> None:
+    assert "not all files" not in zwarm("checkpoints").out
+    missing = {"files": {"problem": "no git repository: /\x1b[2J", "mid_turn": False, "uncovered": 0}}
+    for number in range(4, 11):
+        taken = checkpoint(number, number - 1, 2).event
+        assert isinstance(taken, e.CheckpointTaken)
+        store.append(Record(dataclasses.replace(taken, metadata=missing), branch=2))
+    store.flush()
+    told = zwarm("checkpoints").out.splitlines()[-1]
+    assert told == r"not all files are in T4, T5, T6, T7, T8 and 2 more: no git repository: /\x1b[2J"
 
 
 def test_an_id_may_be_cut_short_until_it_is_ambiguous(zwarm: Zwarm, store: Store) -> None:

@@ -311,6 +311,6 @@ async def test_a_sparse_checkout_gets_all_that_was_written_outside_of_it(world: 
     (world.top / "src/z").unlink()
     await snap(world, "4")
     before = seen(world.top)
-    with pytest.raises(GitError):
+    with pytest.raises(GitError, match="put back as they had been"):
         await checkout_into(repo, third.commit)
     assert seen(world.top) == before

@@ -416,3 +416,18 @@ async def test_a_submodule_that_was_not_fetched_holds_nothing_uncovered(world: W
     taken = await snap(world)
     assert taken.uncovered == ()
     assert " commit " in world.git("ls-tree", taken.commit, "sub")
+
+
+async def test_a_folder_that_may_not_be_opened_is_said(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing is closed to root, who may run this: a git that says what git says to others.
+    warning = "echo \"warning: could not open directory 'shut/': Permission denied\" >&2"
+    fake = tmp_path / "bin" / "git"
+    fake.parent.mkdir()
+    fake.write_text(
+        f'#!/bin/sh\ncase "$*" in *--others*) {warning};; esac\nexec {shutil.which("git")} "$@"\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(fake.parent), prepend=os.pathsep)
+    assert [(u.path, u.why) for u in (await snap(world)).uncovered] == [("shut/", "may not be opened")]

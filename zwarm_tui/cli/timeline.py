@@ -31,6 +31,8 @@ _TIMELINE = (
 _WHOSE = {"usd": "the project", "branch_usd": "this branch"}
 _MOST = 20
 """Rows of a cost table that people get to see."""
+_LABELS = 5
+"""Checkpoints that a line about several names."""
 
 
 @verb
@@ -109,6 +111,20 @@ def _timeline(
             for one, row in zip(taken, value["checkpoints"], strict=True)
         ],
     )
+    yield from _without_files(taken)
+
+
+def _without_files(taken: list[CheckpointView]) -> Iterable[str]:
+    """What a jump to some of them can't bring back, and why."""
+    missing: dict[str, list[str]] = {}
+    for one in taken:
+        if problem := (one.metadata.get("files") or {}).get("problem"):
+            missing.setdefault(problem, []).append(one.label)
+    if missing:
+        yield ""
+    for problem, found in missing.items():
+        more = f" and {len(found) - _LABELS} more" if len(found) > _LABELS else ""
+        yield one_line(f"not all files are in {', '.join(found[:_LABELS])}{more}: {problem}")
 
 
 @verb

@@ -20,7 +20,12 @@ _FILES = 30
 @click.argument("description", default="")
 def checkpoint(call: Call, description: str) -> None:
     """Take a checkpoint now."""
-    ask(call, lambda engine: engine.checkpoint(description), answer(call, lambda v: str(v["label"])))
+    ask(call, lambda engine: engine.checkpoint(description), answer(call, _taken))
+
+
+def _taken(value: dict[str, Any]) -> str:
+    problem = value["files"]["problem"]
+    return one_line(f"{value['label']}{f'; it does not hold all files: {problem}' if problem else ''}")
 
 
 @verb
@@ -54,20 +59,20 @@ def _here(value: dict[str, Any]) -> str:
 def _preview(value: dict[str, Any]) -> Iterable[str]:
     yield one_line(f"{value['label']}, on {value['branch']}")
     for one in value["sessions_back"]:
-        yield one_line(f"  {one['id']}  back by {words.count(one['turns'], 'turn')}: {one['task']}")
+        yield "  " + one_line(f"{one['id']}  back by {words.count(one['turns'], 'turn')}: {one['task']}")
     for one in value["sessions_absent"]:
-        yield one_line(f"  {one}  is not there yet")
+        yield "  " + one_line(f"{one}  is not there yet")
     for one in value["running"]:
-        yield one_line(f"  {one['id']}  runs now: {one['task']}")
+        yield "  " + one_line(f"{one['id']}  runs now: {one['task']}")
     yield from _files(value["files"])
     for one in value["threads"]:
         if one["how"] != "fork":
             how = (
                 "a new thread, with the transcript as its brief" if one["how"] == "brief" else "from its task"
             )
-            yield one_line(f"  {one['id']}  begins again: {how}")
+            yield "  " + one_line(f"{one['id']}  begins again: {how}")
     for one in value["effects"]:
-        yield one_line(f"  can't be undone: {one['session']} turn {one['turn']} {one['what']}")
+        yield "  " + one_line(f"can't be undone: {one['session']} turn {one['turn']} {one['what']}")
 
 
 def _files(files: dict[str, Any]) -> Iterable[str]:
@@ -80,13 +85,13 @@ def _files(files: dict[str, Any]) -> Iterable[str]:
         yield "no file differs"
     for one in files["changed"][:_FILES]:
         lines = "" if one["added"] is None else f"  +{one['added']} -{one['deleted']}"
-        yield one_line(f"  {one['status']} {one['path']}{lines}")
+        yield "  " + one_line(f"{one['status']} {one['path']}{lines}")
     if (more := len(files["changed"]) - _FILES) > 0:
         yield f"  … {more} more (--json has them all)"
     for path in files["kept"]:
-        yield one_line(f"  kept in the safety checkpoint only: {path}")
+        yield "  " + one_line(f"kept in the safety checkpoint only: {path}")
     for one in files["uncovered"]:
-        yield one_line(f"  not covered: {one['path']} ({one['why']})")
+        yield "  " + one_line(f"not covered: {one['path']} ({one['why']})")
 
 
 @verb

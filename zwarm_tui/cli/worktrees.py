@@ -53,7 +53,7 @@ def _lines(one: dict[str, Any]) -> Iterable[str]:
     facts += [one["holds"] or ("" if one["also"] else "holds nothing of its own")]
     facts += [f"all its files are in {one['also']}, too"] if one["also"] else []
     facts += [one["setup"]] if one["setup"] else []
-    yield one_line("  " + "; ".join(filter(None, facts)))
+    yield "  " + one_line("; ".join(filter(None, facts)))
 
 
 @worktrees.command(context_settings=SETTINGS)
@@ -88,7 +88,7 @@ def _removed(value: dict[str, Any]) -> Iterable[str]:
         ("commit", goes["commits"]),
     ):
         for name in found[:_SHOWN]:
-            yield one_line(f"  {what}: {name}")
+            yield "  " + one_line(f"{what}: {name}")
         if len(found) > _SHOWN:
             yield f"  {what}: {len(found) - _SHOWN} more"
     if value["also"]:

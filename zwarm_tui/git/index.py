@@ -16,7 +16,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from zwarm_tui.git.command import attempt, git, joined, names, together
+from zwarm_tui.git.command import attempt, failure, git, joined, names, together
 from zwarm_tui.git.repo import Repo, is_sparse
 
 IGNORED_SHOWN = 50
@@ -29,6 +29,9 @@ _PLAIN, _LINKED = b"H ", b"H 160000 "
 
 # git refuses these names at any depth, each as a failure of the whole command.
 _REFUSED = re.compile(r"(^|/)(\.git|git~[0-9]+)(/|$)", re.IGNORECASE)
+
+# What git says of a folder that it can't look into; for the rest it goes on.
+_CLOSED = re.compile(r"^warning: could not open directory '(.*?)': ", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +85,25 @@ async def capture(repo: Repo, max_untracked_bytes: int) -> Captured:
     passing one, where files change while git reads them."""
     await asyncio.to_thread(seed, repo)
     listing = ("ls-files", "-z", "--others", "--exclude-standard")
-    others, ignored = await together(
-        git(repo.top, *listing, index=repo.index),
-        git(repo.top, *listing, "--ignored", "--directory", "--no-empty-directory", index=repo.index),
+    more = ("--ignored", "--directory", "--no-empty-directory")
+    found, hidden = await together(
+        attempt(repo.top, *listing, index=repo.index),
+        attempt(repo.top, *listing, *more, index=repo.index),
     )
-    left_out = await asyncio.to_thread(_too_much, repo.top, names(others), max_untracked_bytes)
-    left_out += await _without_commit(repo, [p for p in names(others) if p.endswith("/")])
+    for done, arguments in ((found, listing), (hidden, (*listing, *more))):
+        if done.code:
+            raise failure(arguments, done)
+    others, ignored = names(found.out), names(hidden.out)
+    left_out = await asyncio.to_thread(_too_much, repo.top, others, max_untracked_bytes)
+    left_out += await _without_commit(repo, [p for p in others if p.endswith("/")])
     tree, entries = await _add(repo, [u.path for u in left_out])
     if await _reveal(repo, entries):
         tree, entries = await _add(repo, [u.path for u in left_out])
     linked = [os.fsdecode(_path(e)) + "/" for e in entries if e.startswith(_LINKED)]
     filled = await asyncio.to_thread(lambda: [path for path in linked if _holds_any(repo.top / path)])
     uncovered = [Uncovered(path, "a repository of its own") for path in filled]
-    uncovered += [*left_out, *_shown(names(ignored))]
+    closed = [Uncovered(path, "may not be opened") for path in _CLOSED.findall(found.err)]
+    uncovered += [*left_out, *closed, *_shown(ignored)]
     return Captured(tree, len(entries) - len(linked), tuple(uncovered))
 
 

@@ -68,12 +68,16 @@ async def checkout(repo: Repo, commit: str) -> None:
     done = await attempt(repo.top, *_ALL, *two_way, index=repo.index, finish=True)
     if done.code and _IN_THE_WAY.search(done.err):
         raise refusal(two_way, done)
-    if done.code and await is_sparse(repo):
-        await put_back(repo, wrong=goal, right=now)
-        raise failure(two_way, done)
     if done.code:
-        await _recover(repo, goal, now)
-        raise failure(two_way, done)
+        failed = failure(two_way, done)
+        try:
+            if await is_sparse(repo):
+                await put_back(repo, wrong=goal, right=now)
+            else:
+                await _recover(repo, goal, now)
+        except (GitError, OSError) as error:
+            raise GitError(f"{failed}; and not all files could be put back: {error}") from error
+        raise GitError(f"{failed}; the files were put back as they had been")
 
 
 async def _recover(repo: Repo, interrupted: str, commit: str) -> None:
