@@ -210,6 +210,24 @@ def spent(stage: Stage) -> tuple[float, bool]:
     return total.usd, total.complete
 
 
+def recorded() -> dict[str, float]:
+    """All responses that codex has in its rollouts: what each cost in USD, by its id."""
+    usages = {}
+    for file in Path(os.environ["CODEX_HOME"]).glob("sessions/*/*/*/*.jsonl"):
+        for line in file.read_text().splitlines():
+            if '"token_usage_record"' in line:
+                with contextlib.suppress(ValueError):  # torn by a kill
+                    record = json.loads(line)["payload"]
+                    usages[record["response_id"]] = record["usage"]
+    return {
+        id: estimate_cost(
+            MODEL, u["input_tokens"] - u["cached_input_tokens"], u["output_tokens"], u["cached_input_tokens"]
+        )
+        or 0.0
+        for id, u in usages.items()
+    }
+
+
 @pytest.mark.codex
 async def test_the_ledger_is_made_up_from_codexs_records(stage: Stage, server: ModelServer) -> None:
     async with stage.client() as client:
@@ -298,6 +316,52 @@ async def test_codex_dies_under_a_living_host(stage: Stage, server: ModelServer)
         await client.interrupt(sessions[0])
         with pytest.raises(UsageError):
             await client.resume("pilot-that-is-not")
+
+
+@pytest.mark.codex
+@pytest.mark.parametrize("host_dies", [False, True])
+async def test_what_codex_recorded_and_could_not_tell_is_booked_when_it_dies(
+    stage: Stage, server: ModelServer, host_dies: bool
+) -> None:
+    """At once, and once: whatever becomes of the thread, and of the host."""
+    # More than fits between codex and a host that doesn't read, and then more responses.
+    untold = "@usage 1000 100 50\n@flood 0.1 20000\n@run true\n@usage 2000 0 60\n@run true\n@hang"
+    async with stage.client() as client:
+        session = (await client.delegate("@usage 500 0 10\n@say First."))["session_id"]
+        await eventually(lambda: stage.session(session).status.value == "completed")
+        await client.converse(session, f"@usage 700 0 20\n@run touch begun\n{untold}")
+        await eventually((stage.project / "begun").exists)
+        host = psutil.Process(stage.pid())
+        (codex,) = app_servers(host.pid)
+        host.suspend()
+        await eventually(lambda: len(recorded()) == 4)
+        codex.kill()
+        await eventually(lambda: dead(codex))
+        before = spent(stage)[0]
+        host.resume()
+        await eventually(lambda: stage.session(session).status.value == "failed")
+        assert spent(stage)[0] == pytest.approx(sum(recorded().values())) == pytest.approx(delivered(server))
+        assert spent(stage)[0] > before
+        assert not spent(stage)[1], "what the last response cost is not known"
+        if host_dies:
+            stage.kill()
+            await client.aclose()
+            client = await stage.connect()
+            assert spent(stage)[0] == pytest.approx(delivered(server))
+        # A thread's total is said again when it is resumed, and when its response is cut off.
+        for end in ("an interrupt", "another death"):
+            asked = len(server.requests)
+            await client.converse(session, "@hang")
+            await eventually(lambda asked=asked: len(server.requests) > asked)
+            if end == "an interrupt":
+                await client.interrupt(session)
+            else:
+                app_servers(stage.pid())[0].kill()
+                await eventually(lambda: stage.session(session).status.value == "failed")
+        await client.converse(session, "@usage 300 0 30\n@say Done.")
+        await eventually(lambda: stage.session(session).status.value == "completed")
+        assert spent(stage)[0] == pytest.approx(sum(recorded().values())) == pytest.approx(delivered(server))
+        await client.aclose()
 
 
 @pytest.mark.codex

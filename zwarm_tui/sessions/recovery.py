@@ -3,10 +3,8 @@ is made up from the agent's own records."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Collection
-from pathlib import Path
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
@@ -15,9 +13,6 @@ from zwarm_tui.executors.base import ExecutorSettings
 from zwarm_tui.executors.codex import rollout
 from zwarm_tui.sessions.roles import RUN
 from zwarm_tui.store.reader import Reader
-
-_SLACK = 60.0
-"""Seconds by which a file's time may lie before the turn's (clocks of file systems)."""
 
 
 def held_by_budget(reader: Reader) -> list[tuple[TurnView, e.ApprovalRequested]]:
@@ -39,7 +34,7 @@ def endings(
     these sessions on these branches."""
     left = [turn for turn in reader.unfinished() if (turn.session, turn.branch) not in besides]
     began = [turn.started_at for turn in left if turn.started_at is not None]
-    rollouts = rollout.recent(_home(codex), min(began) - _SLACK) if began and _any_codex(reader, left) else []
+    rollouts = rollout.recent(rollout.home(codex), min(began)) if began and _any_codex(reader, left) else []
     return [(turn, [*_costs(reader, turn, rollouts), *_end(turn)]) for turn in left]
 
 
@@ -62,30 +57,16 @@ def _costs(reader: Reader, turn: TurnView, rollouts: list[rollout.Rollout]) -> l
     if told is None:
         return [e.UsageUnknown("the turn was cut off")]
     logged = Counter(
-        _counts(record.event)
+        rollout.counts(record.event)
         for record in reader.records(turn.session, path, since=turn.queued_seq)
         if isinstance(record.event, e.Usage) and (record.branch, record.turn) == (turn.branch, turn.turn)
     )
-    missing: list[e.Event] = []
-    for usage in told.responses.values():
-        if logged[_counts(usage)]:
-            logged[_counts(usage)] -= 1
-        else:
-            missing.append(usage)
+    missing: list[e.Event] = [*told.besides(logged)]
     if not told.reported:
         missing.append(e.UsageUnknown("the turn was cut off in the middle of a response"))
     return missing
 
 
-def _counts(usage: e.Usage) -> tuple[int, ...]:
-    return (usage.input, usage.cached, usage.cache_write, usage.output, usage.reasoning)
-
-
 def _any_codex(reader: Reader, turns: list[TurnView]) -> bool:
     bound = [reader.bound(turn.session, turn.thread) for turn in turns if turn.thread]
     return any(b is not None and b.executor == "codex" for b in bound)
-
-
-def _home(codex: ExecutorSettings) -> Path:
-    given = codex.env.get("CODEX_HOME") or os.environ.get("CODEX_HOME")
-    return Path(given).expanduser() if given else Path.home() / ".codex"

@@ -11,6 +11,8 @@ from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ExecutorError
 from zwarm_tui.executors.base import Decision, ThreadSpec
 from zwarm_tui.executors.codex.live import LiveThread, death
+from zwarm_tui.executors.codex.rollout import Rollout
+from zwarm_tui.executors.codex.rollout import Turn as RecordedTurn
 from zwarm_tui.executors.codex.rpc import ServerGone
 from zwarm_tui.executors.codex.usage import Lineage, Tokens
 
@@ -147,8 +149,48 @@ async def test_a_turn_ends_once_and_by_its_own_end(live: LiveThread) -> None:
     assert not turn.done.done()
     notify(live, "turn/completed", threadId="t", turn={"id": "u2", "status": "completed"})
     notify(live, "turn/completed", threadId="t", turn={"id": "u2", "status": "failed"})
-    live.lost(ServerGone(-9, ""), closing=False)
+    live.lost(turn, ServerGone(-9, ""), False, [])
     assert (await turn.done).status == "completed"
+
+
+async def test_a_server_that_died_takes_the_turns_that_it_was_sent(live: LiveThread) -> None:
+    gone = ServerGone(-9, "")
+    turn = live.begin()
+    assert live.unloaded(gone, False) is None, "the next server is sent it"
+    turn.sent = True
+    assert live.unloaded(gone, False) is turn
+    live.abandon()
+    later = live.begin()
+    live.lost(turn, gone, False, [])
+    assert live.turn is later, "which is another one"
+
+
+async def test_what_a_dead_server_had_recorded_is_booked_once(live: LiveThread) -> None:
+    def report(turn: str, total: int, last: int) -> None:
+        count = {"total": {"inputTokens": total}, "last": {"inputTokens": last}}
+        notify(live, "thread/tokenUsage/updated", threadId="t", turnId=turn, tokenUsage=count)
+
+    def dies(*recorded: int) -> None:
+        turn = live.begin()
+        live.began("u2")
+        turn.sent = True
+        if recorded:
+            report("u2", 100 + recorded[0], recorded[0])
+        assert live.unloaded(ServerGone(-9, ""), False) is turn
+        made = {f"r{n}": e.Usage(model="m", input=tokens) for n, tokens in enumerate(recorded)}
+        found = Rollout("t", {"u2": RecordedTurn(made)}, {"u2": made})
+        live.lost(turn, ServerGone(-9, ""), False, [found])
+
+    live.begin()
+    live.began("u1")
+    report("u1", 100, 100)
+    notify(live, "turn/completed", threadId="t", turn={"id": "u1", "status": "completed"})
+    dies()
+    report("u1", 100, 100)  # the next server, of the last turn that had a response
+    assert sink(live).tokens() == 100
+    dies(20, 20, 3)
+    report("u2", 143, 3)
+    assert sink(live).tokens() == 143
 
 
 def test_a_sub_agent_costs_and_speaks(live: LiveThread) -> None:

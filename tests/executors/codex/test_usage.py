@@ -65,6 +65,21 @@ class World:
         self.lineage.ended(thread.name, name)
         thread.turns.append((name, thread.total, thread.last))
 
+    def dies(self, thread: CodexThread, heard: list[Tokens], recorded: list[Tokens]) -> None:
+        """Codex is killed in a turn: what it had only recorded is booked from there."""
+        self.count += 1
+        name = f"u{self.count}"
+        for number, tokens in enumerate(heard + recorded):
+            thread.total, thread.last = plus(thread.total, tokens), tokens
+            self.delivered = plus(self.delivered, tokens)
+            if number < len(heard):
+                self.report(thread, name)
+            else:
+                self.booked = plus(self.booked, tokens)
+        self.lineage.forget(thread.name, name)
+        thread.turns.append((name, thread.total, thread.last))
+        self.report(thread, name, ours=False)  # when it is resumed
+
     def fork(self, thread: CodexThread, at: int) -> None:
         name, total, last = thread.turns[at]
         made = CodexThread(f"t{len(self.threads)}", total, last, thread.turns[: at + 1])
@@ -85,6 +100,7 @@ class World:
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("turn"), counts, st.lists(responses, max_size=3), st.booleans()),
+        st.tuples(st.just("dies"), counts, st.lists(responses, max_size=2), st.lists(responses, max_size=2)),
         st.tuples(st.just("fork"), counts, counts),
         st.tuples(st.just("resume"), counts),
         st.tuples(st.just("restart")),
@@ -100,6 +116,8 @@ def test_what_is_booked_is_what_was_delivered(steps: list[tuple]) -> None:  # ty
         thread = world.threads[rest[0] % len(world.threads)] if rest else world.threads[0]
         if kind == "turn":
             world.turn(thread, rest[1], rest[2])
+        elif kind == "dies":
+            world.dies(thread, rest[1], rest[2])
         elif kind == "fork" and thread.turns:
             world.fork(thread, rest[1] % len(thread.turns))
         elif kind == "resume" and thread.turns:

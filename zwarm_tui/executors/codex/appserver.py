@@ -19,6 +19,7 @@ from zwarm_tui.executors.base import (
     Sink,
     ThreadSpec,
 )
+from zwarm_tui.executors.codex import rollout
 from zwarm_tui.executors.codex import settings as params
 from zwarm_tui.executors.codex.find import locate, version
 from zwarm_tui.executors.codex.live import LiveThread, Turn
@@ -138,11 +139,23 @@ class AppServer:
     def _on_gone(self, gone: ServerGone) -> None:
         server, self._server = self._server, None
         self._children.clear()
-        for live in self._threads.values():
-            if live.rpc is not None:
-                live.lost(gone, self._closing)
+        loaded = [live for live in self._threads.values() if live.rpc is not None]
+        cut = [(live, turn) for live in loaded if (turn := live.unloaded(gone, self._closing))]
+        if cut:
+            self._spawn(self._account(cut, gone, self._closing))
         if server is not None and not self._closing:
             self._spawn(server.clean_up())
+
+    async def _account(self, cut: list[tuple[LiveThread, Turn]], gone: ServerGone, closing: bool) -> None:
+        """End the turns that a dead server took with it, once its own records of what they
+        cost are read."""
+        since = min(turn.began for _, turn in cut)
+        found: list[rollout.Rollout] = []
+        try:
+            found = await asyncio.to_thread(rollout.recent, rollout.home(self._settings), since)
+        finally:
+            for live, turn in cut:
+                live.lost(turn, gone, closing, found)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -241,7 +254,7 @@ class AppServer:
         """Send a message; returns when codex says that the turn is over, or died."""
         live = self._live(thread)
         turn = live.begin()
-        sent = asyncio.create_task(self._send(live, text_), name=f"turn/start {thread}")
+        sent = asyncio.create_task(self._send(live, turn, text_), name=f"turn/start {thread}")
         sent.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             await asyncio.shield(sent)  # half sent, it would run on without us
@@ -253,11 +266,12 @@ class AppServer:
             self._raw.flush(thread)
             self._raw.flush(SERVER)
 
-    async def _send(self, live: LiveThread, text_: str) -> None:
+    async def _send(self, live: LiveThread, turn: Turn, text_: str) -> None:
         try:
             if live.rpc is None:
                 await self._load(live)
             assert live.rpc is not None
+            turn.sent = True
             result = await live.rpc.call("turn/start", params.turn(live.id, text_, live.spec))
         except ServerGone:
             return  # with the server the turn has ended

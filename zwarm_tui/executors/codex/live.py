@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ExecutorError
 from zwarm_tui.executors.base import Decision, Sink, ThreadSpec
-from zwarm_tui.executors.codex import requests
+from zwarm_tui.executors.codex import requests, rollout
 from zwarm_tui.executors.codex.parse import http_status, parse, turn_ended
 from zwarm_tui.executors.codex.rpc import Rpc, ServerGone
 from zwarm_tui.executors.codex.usage import Lineage, Tokens
@@ -37,6 +39,12 @@ class Turn:
     under_way: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the turn is under way (before that it can't be interrupted), or over."""
     settled: bool = False
+    sent: bool = False
+    """It is with the server, and ends with it."""
+    began: float = field(default_factory=time.time)
+    """Seconds since the epoch."""
+    booked: Counter[rollout.Counts] = field(default_factory=Counter)
+    """The responses that were reported."""
     tools: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -51,6 +59,7 @@ class LiveThread:
         self.turn: Turn | None = None
         self._lineage = lineage
         self._turns: set[str] = set()
+        """Turns that this server was sent."""
         self._asked: dict[str, requests.Asked] = {}
         self._patches: dict[str, tuple[e.FileChange, ...]] = {}
 
@@ -89,20 +98,34 @@ class LiveThread:
         if not turn.done.done():
             turn.done.set_result(ended)
 
-    def lost(self, gone: ServerGone, closing: bool) -> None:
-        """The server died, and took the running turn with it."""
+    def unloaded(self, gone: ServerGone, closing: bool) -> Turn | None:
+        """The server died: the turn that it took with it, which `lost` has yet to end."""
         self.rpc = None
-        how = death(gone)
-        if self.turn is None:
-            if not closing:
-                self.sink.emit(e.Notice("warning", f"{how}; it is started again when this session goes on"))
+        self._turns.clear()  # of these, the next server tells only what the thread's total was
+        if self.turn is not None:
+            return self.turn if self.turn.sent else None  # else the next server gets it
+        if not closing:
+            how = f"{death(gone)}; it is started again when this session goes on"
+            self.sink.emit(e.Notice("warning", how))
+        return None
+
+    def lost(self, turn: Turn, gone: ServerGone, closing: bool, rollouts: list[rollout.Rollout]) -> None:
+        """End a turn that the server took with it. What that had not told of it is in the
+        `rollouts`, but for the response that it was just at."""
+        if self.turn is not turn:
             return
+        if turn.id is not None:
+            recorded = rollout.spent(rollouts, self.id, turn.id, set())
+            if recorded is not None:
+                for usage in recorded.besides(turn.booked):
+                    self.sink.emit(usage)
+                self._lineage.forget(self.id, turn.id)
         self.sink.emit(e.UsageUnknown("the response that codex was at when it ended was not reported"))
         self._end(
             e.TurnEnded(
                 status="interrupted" if closing else "failed",
-                turn_id=self.turn.id,
-                error=f"{how} in mid turn; say something to go on from there",
+                turn_id=turn.id,
+                error=f"{death(gone)} in mid turn; say something to go on from there",
                 exit_code=gone.code,
                 stderr=gone.stderr or None,
             )
@@ -168,7 +191,10 @@ class LiveThread:
             self.turn.settled = spent is not None
         if spent:
             window = whole(report, "modelContextWindow")
-            self.sink.emit(spent.usage(self.model, context=last.input, window=window))
+            usage = spent.usage(self.model, context=last.input, window=window)
+            if self.turn is not None and ours:
+                self.turn.booked[rollout.counts(usage)] += 1
+            self.sink.emit(usage)
 
     def take_child(self, thread: str, message: dict[str, Any]) -> None:
         """A notification about the thread of a sub-agent: what it costs, what it says."""

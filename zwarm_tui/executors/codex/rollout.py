@@ -1,19 +1,23 @@
 """What codex itself recorded of a turn's tokens: its rollout files, one a thread.
 
 They hold a `token_usage_record` for each model response, with an id of its own, and
-outlive a kill of whoever drove codex. So what a dead engine did not get to record can
-be made up for, and whether a response was cut off can be told.
+outlive a kill of codex, and of whoever drove it. Codex writes one down at once, and tells
+it only after the commands that the response asked for. So what it did not get to tell, or
+a dead engine to record, can be made up for; and whether a response was cut off can be told.
 """
 
 from __future__ import annotations
 
 import json
+import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from zwarm_tui.core.events import Usage
+from zwarm_tui.executors.base import ExecutorSettings
 from zwarm_tui.executors.codex.usage import Tokens
 from zwarm_tui.executors.codex.values import obj, text
 
@@ -25,6 +29,22 @@ _COUNTS = (
     "reasoning_output_tokens",
 )
 
+_SLACK = 60.0
+"""Seconds by which a file's time may lie before ours (clocks of file systems)."""
+
+Counts = tuple[int, ...]
+
+
+def counts(usage: Usage) -> Counts:
+    """By which a response is known again."""
+    return (usage.input, usage.cached, usage.cache_write, usage.output, usage.reasoning)
+
+
+def home(codex: ExecutorSettings) -> Path:
+    """The CODEX_HOME of a codex with these settings."""
+    given = codex.env.get("CODEX_HOME") or os.environ.get("CODEX_HOME")
+    return Path(given).expanduser() if given else Path.home() / ".codex"
+
 
 @dataclass
 class Turn:
@@ -33,6 +53,17 @@ class Turn:
 
     responses: dict[str, Usage] = field(default_factory=dict)
     reported: bool = False
+
+    def besides(self, booked: Counter[Counts]) -> list[Usage]:
+        """Its responses without those that are booked. A report names no response, so
+        they are told by their counts: of those that are alike, as many as were booked."""
+        left, found = booked.copy(), []
+        for usage in self.responses.values():
+            if left[counts(usage)]:
+                left[counts(usage)] -= 1
+            else:
+                found.append(usage)
+        return found
 
 
 @dataclass
@@ -90,11 +121,12 @@ def _call(payload: dict[str, Any], what: str, calls: set[str], turn: Turn) -> No
         calls.add(text(payload, "call_id"))
 
 
-def recent(home: Path, since: float) -> list[Rollout]:
+def recent(folder: Path, since: float) -> list[Rollout]:
     """The rollouts below a CODEX_HOME that were written to after `since` (seconds since
     the epoch), in the order of their names."""
+    since -= _SLACK
     found = []
-    for file in sorted((home / "sessions").glob("*/*/*/rollout-*.jsonl")):
+    for file in sorted((folder / "sessions").glob("*/*/*/rollout-*.jsonl")):
         try:
             if file.stat().st_mtime >= since:
                 with file.open(encoding="utf-8", errors="replace") as lines:

@@ -88,9 +88,12 @@ class Lineage:
         """The thread's total after that turn (None: now), None where it isn't known."""
         return self._total.get(thread) if turn is None else self._after.get((thread, turn))
 
-    def forget(self, thread: str) -> None:
-        """The thread was reverted: its total starts from an unknown, lower number."""
+    def forget(self, thread: str, turn: str | None = None) -> None:
+        """The thread's total is another one now, that isn't known (and so is that after
+        `turn`, where it ended in the middle): the next report tells it, and adds nothing."""
         self._total.pop(thread, None)
+        if turn is not None:
+            self._after.pop((thread, turn), None)
 
 
 class Running:
