@@ -17,11 +17,11 @@ import psutil
 import pytest
 
 from tests.host.conftest import PATIENCE, Stage, dead, eventually
-from tests.host.test_recovery import delivered, recorded, server, spent
+from tests.host.test_recovery import delivered, recorded, server, spent, usd
 from zwarm_tui.client import EngineClient
 from zwarm_tui.core.errors import ZwarmError
 from zwarm_tui.core.events import Record
-from zwarm_tui.demo.model_server import ModelServer
+from zwarm_tui.demo.model_server import ModelServer, Request
 from zwarm_tui.host import start as starting
 from zwarm_tui.host.connect import connect_host
 
@@ -70,10 +70,10 @@ async def host(stage: Stage) -> EngineClient:
     return await connect_host(stage.project)
 
 
-def never_seen(server: ModelServer) -> dict[str, float]:
-    """Responses that went out whole, and that codex did not live to record: when, by id."""
+def never_seen(server: ModelServer) -> dict[str, Request]:
+    """Responses that went out whole, and that codex did not live to record, by their ids."""
     known = recorded()
-    return {r.response: r.finished or 0.0 for r in server.requests if r.delivered and r.response not in known}
+    return {r.response: r for r in server.requests if r.delivered and r.response not in known}
 
 
 def unfinished(stage: Stage) -> list[str]:
@@ -127,7 +127,7 @@ class Screen:
 
 async def rounds(stage: Stage, count: int, seed: int, victims: list[str], server: ModelServer | None) -> None:
     dice, watch, sessions = random.Random(seed), Watch(stage), list[str]()
-    lost = set[str]()
+    unrecorded, lost = 0.0, set[str]()
     screen: Screen | None = None
     print("seed", seed)
     for number in range(count):
@@ -168,23 +168,26 @@ async def rounds(stage: Stage, count: int, seed: int, victims: list[str], server
             other.kill()
             await other.wait()
         if server is not None and victim in ("host", "codex"):
-            usd, complete = spent(stage)
-            more = sum(recorded().values()) - usd
+            booked, complete = spent(stage)
+            less = booked - sum(recorded().values())
             now = never_seen(server)
-            new = now.keys() - lost
-            assert abs(more) < 1e-9, "all that codex recorded is made up for, and once"
+            new = [now[id] for id in now.keys() - lost]
             if victim == "host":
                 # Codex recorded all that it was sent: it is left the time to, though its
-                # host died.
-                assert not new, {id: now[id] - killed for id in new}
+                # host died. And all that it recorded is in the ledger, once.
+                assert not new, [(r.finished or 0.0) - killed for r in new]
+                assert less == pytest.approx(unrecorded, abs=1e-9)
             else:
+                # So it is where codex died itself, but for what it was just being sent: it
+                # may have lived to tell that, and not to record it.
                 assert len(new) <= SESSIONS
-                assert all(now[id] > killed - AN_INSTANT for id in new), "it was under way then"
+                assert all((r.finished or 0.0) > killed - AN_INSTANT for r in new), "it was under way then"
+                assert -1e-9 <= less - unrecorded <= sum(usd(r.usage) for r in new) + 1e-9
                 # What it was being sent may have gone out whole to nobody.
-                now |= dict.fromkeys((r.response for r in server.requests if r.outcome == "running"), killed)
+                lost |= {r.response for r in server.requests if r.outcome == "running"}
             if complete or victims == ["host"]:
-                assert delivered(server) == pytest.approx(usd, abs=1e-9)
-            lost = set(now)
+                assert delivered(server) == pytest.approx(booked, abs=1e-9)
+            unrecorded, lost = less, lost | now.keys()
         watch.check()
         await client.aclose()
     client = await host(stage)

@@ -15,7 +15,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tests.host.conftest import Stage, eventually
+from tests.host.conftest import PATIENCE, Stage, eventually
 from tests.tui.test_app import draft, said, write
 from zwarm_tui.core.errors import StoreError
 from zwarm_tui.tui.app import ZwarmApp
@@ -84,6 +84,28 @@ async def test_a_full_disk_is_on_screen_as_long_as_it_is_full(stage: Stage) -> N
         assert reader.unfinished() == []
         reader.close()
     assert "can be written again" in place.log_file(stage.project).read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are Linux's")
+async def test_who_waits_is_told_once_that_the_disk_is_full(stage: Stage) -> None:
+    async with stage.client() as client:
+        running = (await client.delegate("@ask Go on?\n@say Done."))["session_id"]
+        await eventually(lambda: stage.session(running).status.value == "awaiting_input")
+        argv = [sys.executable, "-m", "zwarm_tui", "--project", str(stage.project), "wait"]
+        with full_disk(stage.pid()):
+            with pytest.raises(StoreError):
+                await client.delegate(QUICK)
+            pipe = asyncio.subprocess.PIPE
+            waiting = await asyncio.create_subprocess_exec(*argv, stdout=pipe, stderr=pipe)
+            assert waiting.stderr is not None
+            said = await asyncio.wait_for(waiting.stderr.readline(), PATIENCE)
+            assert b"can't be written" in said
+            assert said.endswith(b"still waiting\n")
+        await eventually(lambda: client.trouble == "", "it can be written again")
+        await client.answer(running, "yes")
+        out, more = await asyncio.wait_for(waiting.communicate(), PATIENCE)
+        assert (waiting.returncode, more) == (0, b"")
+        assert b"completed" in out
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are Linux's")

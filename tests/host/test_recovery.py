@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.host.conftest import DEMO, Stage, dead, eventually, until
+from tests.host.conftest import DEMO, PATIENCE, Stage, dead, eventually, until
 from zwarm_tui.config.settings import PilotSettings, Settings
 from zwarm_tui.core import events as e
 from zwarm_tui.core.costs import estimate_cost
@@ -24,6 +25,8 @@ from zwarm_tui.core.errors import StoreError, UsageError
 from zwarm_tui.demo.codex_home import MODEL, codex_env, make_codex_home
 from zwarm_tui.demo.model_server import ModelServer
 from zwarm_tui.engine import Engine
+from zwarm_tui.executors.script import Tokens
+from zwarm_tui.host.connect import status
 from zwarm_tui.store.log import rebuild
 
 QUICK = "@say Done.\n@usage 1000 200 50"
@@ -194,11 +197,14 @@ async def server(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         stage.end()
 
 
+def usd(tokens: Tokens | None) -> float:
+    """What so many tokens cost."""
+    t = tokens or Tokens(0, 0, 0, 0)
+    return estimate_cost(MODEL, t.input - t.cached, t.output, t.cached) or 0.0
+
+
 def delivered(server: ModelServer) -> float:
-    spent = 0.0
-    for t in server.delivered().values():
-        spent += estimate_cost(MODEL, t.input - t.cached, t.output, t.cached) or 0
-    return spent
+    return sum(map(usd, server.delivered().values()))
 
 
 def spent(stage: Stage) -> tuple[float, bool]:
@@ -212,20 +218,16 @@ def spent(stage: Stage) -> tuple[float, bool]:
 
 def recorded() -> dict[str, float]:
     """All responses that codex has in its rollouts: what each cost in USD, by its id."""
-    usages = {}
+    costs = {}
     for file in Path(os.environ["CODEX_HOME"]).glob("sessions/*/*/*/*.jsonl"):
         for line in file.read_text().splitlines():
             if '"token_usage_record"' in line:
                 with contextlib.suppress(ValueError):  # torn by a kill
                     record = json.loads(line)["payload"]
-                    usages[record["response_id"]] = record["usage"]
-    return {
-        id: estimate_cost(
-            MODEL, u["input_tokens"] - u["cached_input_tokens"], u["output_tokens"], u["cached_input_tokens"]
-        )
-        or 0.0
-        for id, u in usages.items()
-    }
+                    u = record["usage"]
+                    tokens = Tokens(u["input_tokens"], u["cached_input_tokens"], u["output_tokens"], 0)
+                    costs[record["response_id"]] = usd(tokens)
+    return costs
 
 
 @pytest.mark.codex
@@ -306,6 +308,10 @@ async def test_codex_dies_under_a_living_host(stage: Stage, server: ModelServer)
             await eventually(lambda session=session: streams(stage, session))
         host = psutil.Process(stage.pid())
         (codex,) = app_servers(host.pid)
+        assert len([p for p in host.children() if not dead(p)]) > 1, "codex has its heir beside it"
+        async with asyncio.timeout(PATIENCE):  # codex may just be asking git something
+            while (told := await status(stage.project)) is None or told["processes"] != 1:
+                await asyncio.sleep(0.01)
         codex.kill()
         for session in sessions:
             await eventually(lambda session=session: stage.session(session).status.value == "failed")

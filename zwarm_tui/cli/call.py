@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,6 +33,7 @@ class Call:
 
     given: Path | None = None
     as_json: bool = False
+    _noted: set[str] = field(default_factory=set)
 
     @cached_property
     def project(self) -> Path:
@@ -69,6 +70,12 @@ class Call:
             click.echo(json.dumps(value))  # ASCII only: lone surrogates survive
         else:
             show(people())
+
+    def note_once(self, sentence: str) -> None:
+        """`note` what holds for some time, and is come across again and again."""
+        if sentence not in self._noted:
+            self._noted.add(sentence)
+            note(sentence)
 
 
 def show(lines: Iterable[str]) -> None:

@@ -100,6 +100,8 @@ async def follow(
             return found
         if remote is not None and not ending:
             await remote.connection()  # one that can't be had again is said, not waited for
+            if remote.trouble:
+                call.note_once(f"zwarm-tui: {remote.trouble}; still waiting")
         left = _LOOK if until is None else min(_LOOK, until - time.monotonic())
         if left <= 0:
             return None

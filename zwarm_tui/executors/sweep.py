@@ -61,9 +61,10 @@ async def descendants(pid: int) -> list[Identity]:
     return await asyncio.to_thread(_descendants, pid)
 
 
-async def living(pid: int) -> int:
-    """How many processes below this one run (the dead that nobody took note of don't)."""
-    return await asyncio.to_thread(_living, pid)
+async def living(pid: int, *, besides: str) -> int:
+    """How many processes below this one run (the dead that nobody took note of don't),
+    without those that have the argument `besides`."""
+    return await asyncio.to_thread(_living, pid, besides)
 
 
 async def marked(marks: Mapping[str, str]) -> list[Identity]:
@@ -116,13 +117,15 @@ def _descendants(pid: int) -> list[Identity]:
         return []
 
 
-def _living(pid: int) -> int:
+def _living(pid: int, besides: str) -> int:
     import psutil
 
-    try:
-        return sum(runs(p) for p in psutil.Process(pid).children(recursive=True))
-    except psutil.Error:
-        return 0
+    count = 0
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # gone meanwhile
+                count += runs(process) and besides not in process.cmdline()
+    return count
 
 
 def _marked(marks: dict[str, str]) -> list[Identity]:

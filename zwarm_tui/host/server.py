@@ -13,6 +13,7 @@ from typing import Any
 from zwarm_tui import __version__
 from zwarm_tui.client import EngineClient
 from zwarm_tui.core.errors import LockedError, UsageError, ZwarmError
+from zwarm_tui.executors.codex.heir import PROGRAM as HEIR
 from zwarm_tui.executors.sweep import living
 from zwarm_tui.host.verbs import VERBS
 from zwarm_tui.wire import rpc
@@ -174,7 +175,7 @@ class HostServer:
             "pid": os.getpid(),
             "since": self.began,
             "clients": sum(peer.greeted for peer in self.peers),
-            "processes": await living(os.getpid()),
+            "processes": await living(os.getpid(), besides=HEIR),
             "stopping": self.how or None,
         }
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from zwarm_tui.executors.codex import __path__ as _here
 from zwarm_tui.executors.process import PROJECT_MARK, Child
 
-_PROGRAM = Path(_here[0]) / "last_responses.py"
+PROGRAM = str(Path(_here[0]) / "last_responses.py")
+"""What an heir runs: the one of our processes below a host that is no agent's."""
 
 
 class Heir:
@@ -32,7 +33,7 @@ class Heir:
         null = asyncio.subprocess.DEVNULL
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", str(_PROGRAM), *map(str, pipes)),
+                *(sys.executable, "-I", "-S", PROGRAM, *map(str, pipes)),
                 stdin=null,
                 stdout=null,
                 stderr=null,
