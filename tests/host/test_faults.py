@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.host.conftest import PATIENCE, Stage, dead, eventually
-from tests.host.test_recovery import delivered, recorded, server, spent, usd
+from tests.host.test_recovery import app_servers, delivered, recorded, server, spent, usd
 from zwarm_tui.client import EngineClient
 from zwarm_tui.core.errors import ZwarmError
 from zwarm_tui.core.events import Record
@@ -153,10 +153,11 @@ async def rounds(stage: Stage, count: int, seed: int, victims: list[str], server
             client = await host(stage)
             assert unfinished(stage) == []
         elif victim == "codex":
-            for child in process.children():
-                with contextlib.suppress(psutil.Error):
-                    if "app-server" in child.cmdline():
-                        child.kill()
+            for child in app_servers(process.pid):
+                child.kill()
+                # Its host takes note once all its threads are gone, and with them what they
+                # were just writing down.
+                await eventually(lambda child=child: not child.is_running())
             await eventually(lambda: not unfinished(stage))
         elif victim == "screen" and screen is not None:
             screen.kill()

@@ -395,5 +395,9 @@ async def test_agents_at_rest_go_on_when_they_are_needed(stage: Stage, server: M
 
 
 def app_servers(pid: int) -> list[psutil.Process]:
-    children = [p for p in psutil.Process(pid).children() if p.status() != psutil.STATUS_ZOMBIE]
-    return [p for p in children if "app-server" in p.cmdline()]
+    found = []
+    for process in psutil.Process(pid).children():
+        with contextlib.suppress(psutil.Error):  # one that is gone by now
+            if process.status() != psutil.STATUS_ZOMBIE and "app-server" in process.cmdline():
+                found.append(process)
+    return found

@@ -65,6 +65,31 @@ async def lines(socket: Path, *requests: bytes) -> list[dict[str, Any]]:
     return found
 
 
+async def test_who_comes_while_it_closes_is_sent_away_with_a_good_bye(stage: Stage) -> None:
+    """And not listened to by an engine that is about to end: the next host is."""
+    came, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(HostServer):
+        async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            came.set()
+            await go_on.wait()
+            await super()._serve(reader, writer)
+
+    async with await Engine.open(stage.project) as engine:
+        server, socket = Slow(engine), place.new_socket(stage.project)
+        await server.listen(socket)
+        reader, writer = await asyncio.open_unix_connection(socket)
+        writer.write(rpc.encode({"jsonrpc": "2.0", "id": 1, "method": "host.status"}))
+        await came.wait()
+        await server.close("the test is over")
+        go_on.set()
+        bye, *more = (await reader.read()).splitlines()
+        assert json.loads(bye)["method"] == "bye"
+        assert not more
+        writer.close()
+        socket.unlink()
+
+
 # -- verbs ------------------------------------------------------------------------------
 
 

@@ -47,6 +47,8 @@ class HostServer:
         self.environment = fingerprint()
         self.began = time.time()
         self._listener: asyncio.Server | None = None
+        self._bye = ""
+        """Why it takes no more connections, once that is so."""
         self._seq = 0
         self._told = 0
         self._trouble = ""
@@ -61,10 +63,10 @@ class HostServer:
         """Take no more connections, and say good-bye to those there are."""
         if self._listener is not None:
             self._listener.close()
+        self._bye = reason
         serving = [peer.task for peer in self.peers]
         for peer in list(self.peers):
-            peer.send({"jsonrpc": "2.0", "method": "bye", "params": {"reason": reason}})
-            peer.hang_up()
+            peer.dismiss(reason)
         waiting = [task for peer in self.peers for task in peer.let_go()]
         if waiting:
             await asyncio.wait(waiting, timeout=GOOD_BYE)
@@ -106,6 +108,9 @@ class HostServer:
         task = asyncio.current_task()
         assert task is not None
         peer = Peer(self, writer, task)
+        if self._bye:  # it came while the listener was being closed
+            peer.dismiss(self._bye)
+            return
         self.peers.add(peer)
         try:
             while line := await reader.readline():
@@ -237,6 +242,11 @@ class Peer:
             transport.abort()
             return
         self._writer.write(rpc.encode(message))
+
+    def dismiss(self, reason: str) -> None:
+        """Say good-bye, and hang up."""
+        self.send({"jsonrpc": "2.0", "method": "bye", "params": {"reason": reason}})
+        self.hang_up()
 
     def hang_up(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop may be closing
