@@ -232,6 +232,16 @@ def test_stopping_asks_what_becomes_of_turns(stage: Stage) -> None:
     assert stage.session(session).status.value == "interrupted"
 
 
+def test_what_ended_by_itself_while_its_host_left_is_not_gone_on_with(stage: Stage) -> None:
+    session = stage.json("delegate", QUICK)["session_id"]
+    stage.json("wait", session)
+    stage.json("host", "stop")
+    # What the host had written down when it was about to say good-bye to its clients.
+    (stage.project / ".zwarm" / "resume.json").write_text(json.dumps([[session, 1]]))
+    stage.json("host", "start")
+    assert [(s["status"], s["turns"]) for s in stage.json("ls")] == [("completed", 1)]
+
+
 def test_draining_waits_and_takes_nothing_new(stage: Stage) -> None:
     session = stage.json("delegate", "@ask Which?")["session_id"]
     until(lambda: stage.session(session).status.value == "awaiting_input")

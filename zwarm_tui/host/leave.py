@@ -10,6 +10,7 @@ from pathlib import Path
 
 from zwarm_tui.config.paths import state_dir
 from zwarm_tui.core.errors import ZwarmError
+from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.engine import Engine
 from zwarm_tui.host.server import HostServer
 from zwarm_tui.pilot.pilot import PILOT
@@ -45,8 +46,11 @@ async def take_up(engine: Engine) -> None:
     for session, branch in left:
         try:
             with engine.sessions.on_branch(branch):  # wherever the project is now
+                view = engine.sessions.get_session(session).view
+                if view.status is not SessionStatus.INTERRUPTED:
+                    continue  # it ended by itself, before its host came to interrupt it
                 engine.sessions.beside.allow()
-                if engine.sessions.get_session(session).view.role == RUN:
+                if view.role == RUN:
                     await engine.runs.resume(session)
                     continue
                 if session == PILOT:
