@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -14,11 +15,14 @@ import pytest
 
 from tests.host.conftest import DEMO, Stage, dead, eventually, until
 from zwarm_tui.cli.host import _stop
+from zwarm_tui.config.paths import state_dir
 from zwarm_tui.config.settings import Settings
 from zwarm_tui.core.errors import LockedError, ReadOnlyError, ZwarmError
 from zwarm_tui.core.model import TIP
 from zwarm_tui.engine import Engine
-from zwarm_tui.host.connect import connect
+from zwarm_tui.host.connect import connect, settled
+from zwarm_tui.host.start import wait_gone
+from zwarm_tui.store.lock import ProjectLock
 from zwarm_tui.wire import place
 
 QUICK = "@say Done.\n@usage 1000 200 50"
@@ -88,10 +92,48 @@ def test_who_waits_does_not_start_it_again_when_it_is_stopped(stage: Stage) -> N
     line = [sys.executable, "-m", "zwarm_tui", "--project", str(stage.project), "wait", id, "--json"]
     waiting = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
     until(lambda: stage.json("host", "status")["clients"], "it waits")
-    stage.json("host", "stop", "--running", "leave")
-    out, _ = waiting.communicate(timeout=60)
-    assert [s["status"] for s in json.loads(out)] == ["interrupted"]
+    with subprocess.Popen([*line[:5], "host", "stop", "--running", "leave"], stdout=subprocess.DEVNULL):
+        until(lambda: not place.card_file(stage.project).exists(), "it says good-bye")
+        late = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+        for one in (waiting, late):
+            out, _ = one.communicate(timeout=60)
+            assert [s["status"] for s in json.loads(out)] == ["interrupted"]
     assert stage.json("host", "status") == {"running": False}
+
+
+async def test_one_that_is_just_starting_or_leaving_is_waited_for(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = state_dir(stage.project)
+    assert await settled(stage.project) is None
+    held = ProjectLock(state, "host")
+    held.acquire()
+    card = place.Card(pid=os.getpid(), socket="none", version="1", starts=[])
+    begin, end = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        if not begin.is_set():
+            begin.set()
+            place.write_card(stage.project, card)
+        else:
+            end.set()
+            held.release()
+
+    monkeypatch.setattr("zwarm_tui.host.connect.asyncio.sleep", sleep)
+    assert await settled(stage.project) == card
+    assert begin.is_set()
+    place.card_file(stage.project).unlink()
+    assert await settled(stage.project) is None
+    assert end.is_set()
+
+
+def test_the_end_of_a_host_is_not_waited_for_in_the_next_one(stage: Stage) -> None:
+    next_one = ProjectLock(state_dir(stage.project), "host")
+    next_one.acquire()
+    assert not wait_gone(stage.project, os.getpid(), 0)
+    assert wait_gone(stage.project, os.getpid() + 1, 0)
+    next_one.release()
+    assert wait_gone(stage.project, os.getpid(), 0)
 
 
 def test_it_is_nobodys_child_and_has_no_terminal(stage: Stage) -> None:

@@ -30,6 +30,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     first.release()
     first.release()
     assert holder(folder) is None
+    assert first.path.read_bytes() == b"", "nobody is taken for who had it before"
     second.acquire()
     about = holder(folder)
     assert about is not None

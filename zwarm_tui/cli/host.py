@@ -84,10 +84,11 @@ def stop(call: Call, running: str | None) -> None:
 
     Where turns run, --running must say what becomes of them.
     """
+    from zwarm_tui.host.connect import settled
     from zwarm_tui.host.start import wait_gone
     from zwarm_tui.wire import place
 
-    card = place.standing(call.project)
+    card = asyncio.run(settled(call.project))
     if card is None:
         call.answer({"stopped": False}, lambda: ["no host runs here"])
         return
@@ -99,7 +100,8 @@ def stop(call: Call, running: str | None) -> None:
             f"turns run ({names}): say what becomes of them with --running drain|interrupt|leave"
         )
     told = asyncio.run(_stop(place.reachable(card), running or "interrupt"))
-    if not wait_gone(call.project, float("inf") if told and running == "drain" else STOP_TIMEOUT):
+    patience = float("inf") if told and running == "drain" else STOP_TIMEOUT
+    if not wait_gone(call.project, card.pid, patience):
         raise ZwarmError(
             f"the host (pid {card.pid}) did not end in {STOP_TIMEOUT:g} s: kill {card.pid} ends it"
         )

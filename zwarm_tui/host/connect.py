@@ -53,6 +53,20 @@ async def connect_host(project: Path, *, start: bool = True) -> EngineClient:
     return cast("EngineClient", client)  # it has the verbs by their signatures
 
 
+async def settled(project: Path) -> place.Card | None:
+    """The card of the host that runs, None where none does. One that is just starting or
+    leaving is neither, and waited for; `LockedError` where that takes too long."""
+    until = time.monotonic() + PATIENCE
+    while (card := place.standing(project)) is None:
+        who = holder(state_dir(project))
+        if who is None or who.get("purpose", "host") != "host":
+            return None
+        if time.monotonic() > until:
+            raise LockedError(f"the host (pid {who.get('pid', 'unknown')}) neither comes up nor ends")
+        await asyncio.sleep(0.02)
+    return card
+
+
 async def have_host(project: Path) -> Json:
     """Return when the project has a host that answers: one that runs, that just starts for
     somebody else, or that is started now, also after some that died. What it says of

@@ -143,10 +143,11 @@ def _last_words(project: Path) -> str:
     return lines[-1][-300:] if lines else "none"
 
 
-def wait_gone(project: Path, timeout: float) -> bool:
-    """Wait until the project's host has let go of everything; False: it still runs."""
+def wait_gone(project: Path, pid: int, timeout: float) -> bool:
+    """Wait until this host of the project has let go of everything; False: it still runs.
+    The next one may be there already: somebody may just have needed one."""
     until = time.monotonic() + timeout
-    while holder(state_dir(project)) is not None:
+    while (who := holder(state_dir(project))) is not None and who.get("pid", pid) == pid:
         if time.monotonic() > until:
             return False
         time.sleep(0.02)

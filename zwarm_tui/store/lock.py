@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -43,6 +44,8 @@ class ProjectLock:
     def release(self) -> None:
         """Let it go. Idempotent."""
         if self._fd is not None:
+            with contextlib.suppress(OSError):  # who takes it next is not taken for us
+                os.ftruncate(self._fd, 0)
             os.close(self._fd)
             self._fd = None
 
