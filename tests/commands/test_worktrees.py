@@ -44,7 +44,7 @@ async def test_steps_work_in_a_worktree_beside_the_project_which_goes_when_clean
 async def test_the_default_branch_names_the_command_and_the_time(shop: Shop) -> None:
     run, _ = await shop.run("steps: ['echo x', create-worktree]")
     assert run.session.git_branch is not None
-    assert run.session.git_branch.startswith("zwarm-job-20")
+    assert run.session.git_branch.startswith("pj-job-20")
 
 
 @pytest.mark.parametrize("mode", ["always", "on_success", "never"])

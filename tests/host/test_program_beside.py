@@ -9,7 +9,7 @@ import pytest
 
 from tests.host.conftest import Stage, eventually
 from zwarm_tui.workflow import PipelineError, Session, read_runs, run_acw
-from zwarm_tui.workflow.runs import cost_of
+from zwarm_tui.workflow.runs import spent
 
 DEMO = ("demo", "")
 
@@ -77,7 +77,7 @@ async def test_what_it_cost_also_where_its_person_jumps_meanwhile(here: Stage) -
     reader = here.reader()
     [run] = read_runs(reader)
     assert len({branch for _, branch, _ in run.turns}) == 2, "the last one is on a branch from T1"
-    assert cost_of(reader, run) == pytest.approx(reader.totals().total.usd) != 0
+    assert spent(reader, run).usd == pytest.approx(reader.totals().total.usd) != 0
     reader.close()
 
 

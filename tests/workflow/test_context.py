@@ -33,7 +33,7 @@ from zwarm_tui.workflow import (
     review_loop,
 )
 from zwarm_tui.workflow.errors import NoPromptError, OutputError
-from zwarm_tui.workflow.runs import cost_of
+from zwarm_tui.workflow.runs import spent
 
 Body = Callable[[WorkflowContext], Awaitable[Any]]
 Make = Callable[..., WorkflowRun]
@@ -262,15 +262,16 @@ async def test_a_run_costs_what_its_own_turns_of_a_shared_session_did(
     run = make(body)
     await run.execute()
     [session] = manager.list_sessions()
-    spent = cost_of(manager.reader, run.view)
-    assert spent
+    cost = spent(manager.reader, run.view)
+    assert cost.usd
+    assert (cost.complete, cost.simulated) == (True, True)
     await manager.send_message(session.id, "@say more\n@usage 3000000 0 0")
     await manager.wait(session.id, timeout=20)
     manager.store.flush()
-    assert manager.reader.totals().by_session[session.id].usd == pytest.approx(4 * spent)
-    assert cost_of(manager.reader, run.view) == spent
+    assert manager.reader.totals().by_session[session.id].usd == pytest.approx(4 * cost.usd)
+    assert spent(manager.reader, run.view) == cost
     [again] = read_runs(manager.reader)
-    assert cost_of(manager.reader, again) == spent
+    assert spent(manager.reader, again) == cost
 
 
 async def test_only_the_same_provider_and_role_can_resume(make: Make) -> None:

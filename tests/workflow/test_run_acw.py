@@ -16,7 +16,7 @@ from zwarm_tui.store.lock import ProjectLock, holder
 from zwarm_tui.store.reader import Reader
 from zwarm_tui.workflow import Agents, PipelineError, Session, UnattendedError, read_runs, run_acw
 from zwarm_tui.workflow.flags import config_of
-from zwarm_tui.workflow.runs import cost_of
+from zwarm_tui.workflow.runs import spent
 
 DEMO = ("demo", "")
 
@@ -42,7 +42,7 @@ def test_stages_run_on_agents_and_are_in_the_log(project: Path) -> None:
     assert session is not None
     assert session.last_message == "The plan."
     assert session.settings["approvals"] == "never"
-    assert cost_of(reader, run) is not None
+    assert spent(reader, run).complete
     reader.close()
 
 

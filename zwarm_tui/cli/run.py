@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zwarm_tui.client import EngineClient
     from zwarm_tui.commands.definition import CommandDefinition
     from zwarm_tui.core.events import Record
+    from zwarm_tui.core.model import Cost
     from zwarm_tui.workflow.runs import RunView
 
 Json = dict[str, Any]
@@ -64,12 +65,12 @@ def run(call: Call, command: str, arguments: dict[str, str], dry_run: bool) -> i
 
 async def _run(
     call: Call, definition: CommandDefinition, arguments: dict[str, str]
-) -> tuple[RunView, float | None, bool]:
+) -> tuple[RunView, Cost, bool]:
     """(the run at its end, its cost, whether it was stopped from here)."""
     from zwarm_tui.config.settings import load
     from zwarm_tui.host.client import hosted
     from zwarm_tui.host.connect import connect
-    from zwarm_tui.workflow.runs import cost_of, find_run
+    from zwarm_tui.workflow.runs import find_run, spent
 
     loaded = load(call.project)
     for problem in loaded.problems:
@@ -87,7 +88,7 @@ async def _run(
         with _cancelled_by_keys(client, id) as asked:
             await asyncio.gather(_follow(call, id), see_through(call, client, id))
         view = find_run(reader, id)
-        return view, cost_of(reader, view), bool(asked) and view.ended == "interrupted"
+        return view, spent(reader, view), bool(asked) and view.ended == "interrupted"
     finally:
         await client.aclose()
 
@@ -186,9 +187,8 @@ def _plan_lines(plan: Json) -> Iterable[str]:
         yield f"  after a failure: {one_line(step['name'])}  {one_line(step['what'])}"
 
 
-def _story(view: RunView, cost: float | None) -> Iterable[str]:
-    spent = "?" if cost is None else f"${cost:.4f}"
-    yield f"{view.id}  {one_line(view.name)} · {view.ended or view.status} · {spent}"
+def _story(view: RunView, cost: Cost) -> Iterable[str]:
+    yield f"{view.id}  {one_line(view.name)} · {view.ended or view.status} · {words.money(cost)}"
     if view.why:
         yield click.style(plain(view.why), fg="red")
     yield from table(

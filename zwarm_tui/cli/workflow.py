@@ -16,6 +16,7 @@ from zwarm_tui.cli.table import Column, table
 from zwarm_tui.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from zwarm_tui.core.model import Cost
     from zwarm_tui.workflow.files import Workflow
     from zwarm_tui.workflow.runs import RunView
 
@@ -63,12 +64,12 @@ def run(call: Call, file: str, inputs: dict[str, str], resume: str | None) -> in
 
 async def _run(
     call: Call, loaded: Workflow, inputs: dict[str, str], resume: str | None
-) -> tuple[RunView, float | None]:
+) -> tuple[RunView, Cost]:
     from zwarm_tui.config.settings import load
     from zwarm_tui.host.client import hosted
     from zwarm_tui.host.connect import connect
     from zwarm_tui.workflow.inputs import resolve
-    from zwarm_tui.workflow.runs import cost_of, find_run
+    from zwarm_tui.workflow.runs import find_run, spent
 
     if resume is None:
         resolve(loaded.inputs, inputs)  # before any agent's program is so much as looked for
@@ -98,24 +99,24 @@ async def _run(
     view = find_run(reader, run)
     if view.why:
         note(f"zwarm-tui: {view.why}")
-    return view, cost_of(reader, view)
+    return view, spent(reader, view)
 
 
 @verb
 @click.argument("run", required=False)
 def status(call: Call, run: str | None) -> None:
     """How the runs stand; of RUN, its stages."""
-    from zwarm_tui.workflow.runs import cost_of, find_run, read_runs
+    from zwarm_tui.workflow.runs import find_run, read_runs, spent
 
     reader = call.reader()
     if run is None:
-        runs = [(view, cost_of(reader, view)) for view in read_runs(reader)] if reader else []
+        runs = [(view, spent(reader, view)) for view in read_runs(reader)] if reader else []
         call.answer([view.to_json(cost) for view, cost in runs], lambda: _list(runs))
         return
     if reader is None:
         raise UsageError(f"no run '{run}': nothing has run here yet")
     view = find_run(reader, run)
-    cost = cost_of(reader, view)
+    cost = spent(reader, view)
     call.answer(view.to_json(cost), lambda: _story(view, cost))
 
 
@@ -166,7 +167,7 @@ workflow.add_command(status, "status")
 workflow.add_command(list_, "list")
 
 
-def _list(runs: list[tuple[RunView, float | None]]) -> Iterable[str]:
+def _list(runs: list[tuple[RunView, Cost]]) -> Iterable[str]:
     return table(
         (
             Column("RUN"),
@@ -179,9 +180,8 @@ def _list(runs: list[tuple[RunView, float | None]]) -> Iterable[str]:
     )
 
 
-def _story(view: RunView, cost: float | None) -> Iterable[str]:
-    spent = "?" if cost is None else f"${cost:.4f}"
-    yield f"{view.id}  {one_line(view.name)} · {view.status.replace('_', ' ')} · {spent}"
+def _story(view: RunView, cost: Cost) -> Iterable[str]:
+    yield f"{view.id}  {one_line(view.name)} · {view.status.replace('_', ' ')} · {words.money(cost)}"
     if view.why:
         yield click.style(plain(view.why), fg="red")
     yield from table(

@@ -65,7 +65,7 @@ class BuiltinSteps:
         begins, HEAD by default)."""
         args = args or {}
         stamp = session.created_at.strftime("%Y%m%d-%H%M%S")
-        branch = args.get("branch") or f"zwarm-{session.command_name}-{stamp}"
+        branch = args.get("branch") or f"pj-{session.command_name}-{stamp}"
         base = args.get("base") or await _head(session)
         return str(await session.create_worktree(self.worktrees, branch, base))
 

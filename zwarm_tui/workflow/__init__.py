@@ -4,6 +4,7 @@
 that can be run from the shell and the screen, and taken up again where it stopped.
 """
 
+from zwarm_tui.core.errors import ProviderMismatchError
 from zwarm_tui.workflow.acw import Agents, run_acw
 from zwarm_tui.workflow.calls import StageCall, StageResult
 from zwarm_tui.workflow.context import StageContext, WorkflowContext
@@ -37,6 +38,7 @@ __all__ = [
     "InputError",
     "PipelineError",
     "PlaceholderError",
+    "ProviderMismatchError",
     "ReviewOutcome",
     "RunGraph",
     "RunView",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import UsageError
-from zwarm_tui.core.model import iso
+from zwarm_tui.core.model import Cost, iso
 from zwarm_tui.store.lock import holder
 from zwarm_tui.store.reader import Reader
 
@@ -239,7 +239,7 @@ class RunView:
                     stage.served = before.served
                 self.finished[stage.name] = stage
 
-    def to_json(self, cost: float | None = None) -> dict[str, Any]:
+    def to_json(self, cost: Cost | None = None) -> dict[str, Any]:
         """The run as `workflow run` and `workflow status` print it."""
         return {
             "run": self.id,
@@ -251,7 +251,7 @@ class RunView:
             "error": self.why,
             "inputs": self.inputs,
             "result": self.result,
-            "cost_usd": cost,
+            "cost_usd": cost.usd if cost and cost.complete else None,
             "started_at": iso(self.started_at),
             "ended_at": iso(self.ended_at),
             "stages": [s.to_json() for s in self.stages.values()],
@@ -290,9 +290,9 @@ def find_run(reader: Reader, prefix: str) -> RunView:
     raise UsageError(f"no run '{prefix}' (zwarm-tui workflow status shows them)")
 
 
-def cost_of(reader: Reader, run: RunView) -> float | None:
-    """USD that the turns which served the run's stages cost, those of failed attempts
-    too; None where any of it is unknown. What else its sessions did is not the run's."""
+def spent(reader: Reader, run: RunView) -> Cost:
+    """What the turns which served the run's stages cost, those of failed attempts too.
+    What else its sessions did is not the run's."""
     by_turn = reader.turn_costs(run.sessions)
     costs = [by_turn[turn] for turn in run.turns if turn in by_turn]
-    return sum(c.usd for c in costs) if all(c.complete for c in costs) else None
+    return Cost(sum(c.usd for c in costs), all(c.complete for c in costs), any(c.simulated for c in costs))
