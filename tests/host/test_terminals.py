@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -156,10 +157,37 @@ async def test_what_went_on_while_no_host_was_there_is_followed_and_not_typed_ag
     assert done["last_message"] == "more"
 
 
+async def test_what_a_program_printed_that_ended_with_no_host_there_is_kept(mine: Stage) -> None:
+    server, flag = TmuxServer(tmux_socket(mine.project)), mine.project / ".git" / "go"
+    program = f"printf 'lines> '; read said; echo waits; until [ -e {flag} ]; do sleep 0.05; done; echo found; exit 7"
+    (mine.project.parent / "config" / "config.toml").write_text(
+        f"[agents.mine]\ncommand = ['sh', '-c', {json.dumps(program)}]\nready = '^lines> $'\n"
+    )
+    id = mine.json("delegate", "go", "--executor", "mine")["session_id"]
+    await eventually(lambda: mine.session(id).thread, "it runs")
+    async with asyncio.timeout(30):
+        while "waits" not in await shown(server, mine.session(id).thread):
+            await asyncio.sleep(0.05)
+    mine.kill()
+    flag.touch()
+    terminal = await server.get(mine.session(id).thread or "")
+    assert terminal is not None
+    async with asyncio.timeout(30):
+        while await terminal.alive():
+            await asyncio.sleep(0.05)
+    mine.json("host", "start")
+    assert await server.list() == []
+    view = mine.session(id)
+    assert view.status.value == "interrupted"
+    assert (view.last_message or "").endswith("waits\nfound")
+    reader = mine.reader()
+    notes = [r.event.text for r in reader.records(id) if isinstance(r.event, e.Notice)]
+    reader.close()
+    assert "exit status 7" in notes[-1]
+
+
 def test_doctor_lists_them_and_names_that_are_taken_are_refused(mine: Stage) -> None:
     done = mine.zwarm("doctor", "--json")
-    import json
-
     value = json.loads(done.stdout)
     (found,) = [agent for agent in value["executors"] if agent["name"] == "mine"]
     assert found["found"]

@@ -14,8 +14,8 @@ from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ZwarmError
 from zwarm_tui.core.model import SessionView
 from zwarm_tui.executors.base import ExecutorSettings, Interactive
-from zwarm_tui.executors.terminal.tmux_seat import AGENT, TYPED
-from zwarm_tui.executors.tmux import TmuxServer
+from zwarm_tui.executors.terminal.tmux_seat import AGENT, TYPED, TmuxSeat
+from zwarm_tui.executors.tmux import TmuxServer, TmuxSession
 from zwarm_tui.executors.tmux_installed import missing
 from zwarm_tui.store.reader import Reader
 
@@ -61,18 +61,18 @@ async def see_to_leftovers(
             owner = await terminal.environment(AGENT)
             if owner is None:
                 continue  # a run's: it keeps account of its own
+            view = reader.session(owner) if owner in recovered else None
             if not _wanted(reader, owner) or not await terminal.alive():
+                if view is not None and view.thread == terminal.name:
+                    records += [_of_last_turn(view, event) for event in await _last_words(terminal)]
                 await terminal.kill()
                 said.append(f"tmux session {terminal.name} was ended: nothing needs it any more")
-            elif owner in recovered:
+            elif view is not None:
                 note = (
                     f"its program lives on in the terminal (zwarm-tui attach {owner} shows it): resume follows "
                     "it, and types nothing; what it printed meanwhile comes then, or with your next message"
                 )
-                view = reader.session(owner)
-                if view is not None:
-                    notice = e.Notice("info", note, _left(view))
-                    records.append(e.Record(notice, owner, view.branch_id, view.turns, time.time()))
+                records.append(_of_last_turn(view, e.Notice("info", note, _left(view))))
     except ZwarmError as error:
         said.append(f"terminals of an earlier start could not be looked through: {error}")
     return records, said
@@ -88,6 +88,22 @@ async def left_with(reader: Reader, project: Path, view: SessionView) -> Literal
     if terminal is None or not await terminal.alive():
         return None
     return "all" if await terminal.noted(TYPED) == "1" else "nothing"
+
+
+async def _last_words(terminal: TmuxSession) -> list[e.Event]:
+    """What a program printed since the transcript was last written, and how it ended: it
+    did so with no engine there."""
+    seat = TmuxSeat(terminal, None, Path())
+    code = await terminal.exit_code()
+    how = "and how is not known" if code is None else f"exit status {code}"
+    note = f"its program ended while nothing ran here to see it, {how}; what it printed until then is kept"
+    text = "\n".join((await seat.page(await seat.seen())).lines).strip("\n")
+    said: list[e.Event] = [e.Text(f"out-{terminal.name}", text, plain=True)] if text.strip() else []
+    return [*said, e.Notice("warning", note)]
+
+
+def _of_last_turn(view: SessionView, event: e.Event) -> e.Record:
+    return e.Record(event, view.id, view.branch_id, view.turns, time.time())
 
 
 def _left(view: SessionView) -> str:
