@@ -31,7 +31,8 @@ def test_an_action_says_what_it_is(action: Action) -> None:
     assert not action.title.endswith(".")
     assert action.help.endswith(".")
     assert bool(action.hint) == bool(action.seen)
-    assert action.seen <= (RUNS if action.where == "runs" else ANYWHERE)
+    places = {"runs": RUNS, "app": ANYWHERE | RUNS}
+    assert action.seen <= places.get(action.where, ANYWHERE)
     assert not action.needs or action.needs in NEEDS
     name = action.run.removeprefix("app.").split("(")[0]
     screen = RunsScreen if action.where == "runs" else MainScreen

@@ -147,10 +147,11 @@ class Adoption:
         owner = self._reader.places().checkout_branch
         running = [t for t in self._sessions.running(owner) if t.hold is None]
         if running:
-            names = ", ".join(t.session for t in running)
+            names, one = ", ".join(t.session for t in running), len(running) == 1
+            run, it = ("runs", "it") if one else ("run", "them")
             raise ConfirmationNeededError(
-                f"{names} still runs in your checkout: wait for it, interrupt it, or confirm that its files "
-                "may change under it"
+                f"{names} still {run} in your checkout: wait for {it}, interrupt {it}, or confirm that the "
+                f"files may change under {it}"
             )
 
     async def _capture(self, place: Place) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import var
@@ -28,7 +29,7 @@ from zwarm_tui.tui.link import Link
 from zwarm_tui.tui.notices import Notices, terminal_notice
 from zwarm_tui.tui.runs.keys import GRAPH
 from zwarm_tui.tui.screens.main import MainScreen
-from zwarm_tui.tui.screens.travelling import Travelling
+from zwarm_tui.tui.screens.travelling import LINES, Travelling
 from zwarm_tui.tui.travels import Travels
 from zwarm_tui.tui.verbs import Verbs
 from zwarm_tui.tui.widgets.row_view import RowView
@@ -48,6 +49,7 @@ BINDING_IDS = {action.id for action in ACTIONS} | {
 }
 """What `[keys]` in the settings may name."""
 _STYLES = Path(__file__).parent / "styles"
+_WEIGHTS: dict[SeverityLevel, int] = {"information": 0, "warning": 1, "error": 2}
 OpenEngine = Callable[[], Awaitable["EngineClient"]]
 
 
@@ -81,12 +83,15 @@ class ZwarmApp(App[None], inherit_bindings=False):
         self.settings = settings or Settings()
         self.problems = list(problems)
         self.kept = kept
-        self.brain = ""
         self.board = Board(project)
         self.link = Link(engine)
         self.verbs = Verbs(self)
         self.travels = Travels(self)
         self._notices = Notices()
+        self._handed: events.Key | None = None
+        """The last key that was handed to the line that it was typed for."""
+        self._said: dict[tuple[str, str], float] = {}
+        """What is said in notices now, and until when."""
         self._read_only = ""
         self.timeline: TimelineScreen | None = None
         self.runs: RunsScreen | None = None
@@ -150,7 +155,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
             return
         brain = status.get("brain") or ""
         self.board.capabilities = status.get("capabilities", {})
-        self.brain = f"{brain} {status['brain_model']}" if status.get("brain_model") else brain
+        self.board.brain = f"{brain} {status['brain_model']}" if status.get("brain_model") else brain
         for problem in status.get("problems", ()):
             self.say(problem, "warning", timeout=15)
         self.feed.flush()
@@ -265,8 +270,26 @@ class ZwarmApp(App[None], inherit_bindings=False):
     def say(
         self, text: str, severity: SeverityLevel = "information", *, title: str = "", timeout: float = 6
     ) -> None:
-        """A notice in the corner. The text may be anybody's."""
+        """A notice in the corner. The text may be anybody's. What stands there already is
+        not said again."""
+        now = time.monotonic()
+        if self._said.get((title, text), 0.0) > now:
+            return
+        self._said = {said: end for said, end in self._said.items() if end > now}
+        self._said[title, text] = now + timeout
         self.notify(text, title=title, severity=severity, timeout=timeout, markup=False)
+
+    def on_notify(self) -> None:
+        """Another notice comes: of more than a few, the lighter and older ones go. Textual
+        has no limit to them, and puts the newest below all the others."""
+        most = 2 if self.size.height < 30 else 6
+        shown = sorted(self._notifications, key=lambda n: (_WEIGHTS[n.severity], n.raised_at))
+        for surplus in shown[: max(len(shown) + 1 - most, 0)]:
+            self._unnotify(surplus)
+
+    def clear_notifications(self) -> None:
+        self._said.clear()
+        super().clear_notifications()
 
     # -- actions ------------------------------------------------------------------------
 
@@ -316,6 +339,20 @@ class ZwarmApp(App[None], inherit_bindings=False):
         if not action.startswith("app."):
             self.show_main()
         await self.main.run_action(action)
+
+    async def on_key(self, event: events.Key) -> None:
+        """A character that comes here was used by no widget. Where one writes by now, it was
+        typed before that: for a line that a key has opened it was meant; and in no case is it
+        a key of the main screen, where "/sea" would accept something."""
+        await asyncio.sleep(0)  # what the key before began, such as a dialog, comes first
+        line = self.focused
+        if event is self._handed or line is None or not event.is_printable:
+            return
+        if line.check_consume_key(event.key, event.character):
+            event.prevent_default()
+            if line.id in LINES:
+                self._handed = events.Key(event.key, event.character)
+                line.post_message(self._handed)
 
     def action_help(self) -> None:
         from zwarm_tui.tui.screens.help import HelpScreen  # shown seldom, and not at the start

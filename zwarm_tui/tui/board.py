@@ -68,6 +68,8 @@ class Board:
         self.branches = [MAIN]
         self.checkpoints: list[CheckpointView] = []
         self.totals = Totals(total=Cost(), branch=Cost(), abandoned=Cost())
+        self.brain = ""
+        """What the pilot thinks with, "" while that is not known."""
         self.capabilities: dict[str, dict[str, Any]] = {}
         """What agents can do, by name, as far as the engine said."""
         self._dirty: set[str] = set()

@@ -8,6 +8,7 @@ from typing import Literal
 
 from zwarm_tui.core.model import SessionView
 from zwarm_tui.tui.render.literal import line_of
+from zwarm_tui.tui.render.wrap import fit
 
 _WORDS = {
     "approval": "wants leave for something",
@@ -52,12 +53,12 @@ class Notices:
 
 
 def _call(session: SessionView, reason: str) -> Call:
-    name = "The pilot" if session.role == "pilot" else line_of(session.task[:60])
+    name = "The pilot" if session.role == "pilot" else fit(line_of(session.task), 48)
     detail = session.attention.detail if session.attention else ""
     severity: Severity = (
         "error" if reason == "failed" else "warning" if reason in _WARNINGS else "information"
     )
-    return Call(session.id, f"{name} {_WORDS.get(reason, reason)}", line_of(detail[:160]), severity)
+    return Call(session.id, f"{name} {_WORDS.get(reason, reason)}", fit(line_of(detail), 140), severity)
 
 
 def terminal_notice(text: str, environ: Mapping[str, str]) -> str:

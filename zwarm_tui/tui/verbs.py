@@ -14,6 +14,7 @@ from zwarm_tui.core.events import QuestionAsked
 from zwarm_tui.core.model import RequestView, SessionStatus
 from zwarm_tui.tui.board import PILOT
 from zwarm_tui.tui.render.literal import line_of
+from zwarm_tui.tui.render.wrap import fit
 
 if TYPE_CHECKING:
     from zwarm_tui.tui.app import ZwarmApp
@@ -114,7 +115,7 @@ class Verbs:
         from zwarm_tui.tui.screens.dialog import confirm_dialog
 
         client, view = await self._app.link.client(), self._app.board.session(session)
-        task = line_of(view.task[:80]) if view else session
+        task = fit(line_of(view.task), 80) if view else session
         if delete:
             sentence = f"“{task}” is ended and goes off the list. Its costs stay counted."
         else:
@@ -138,7 +139,7 @@ class Verbs:
         who = (
             "The pilot"
             if request.session == PILOT
-            else f"“{line_of(view.task[:48]) if view else request.session}”"
+            else f"“{fit(line_of(view.task), 48) if view else request.session}”"
         )
         decided = await self._app.push_screen_wait(RequestScreen(request, who, denying=denying))
         if decided is None:

@@ -70,6 +70,7 @@ class Server:
             await rpc.wait_gone()
             said = (rpc.gone.stderr if rpc.gone else "") or str(error) or "no answer"
             kind = ExecutorError if await _has_app_server(binary, settings) else NoAppServer
+            said = said.partition("\nStack backtrace:")[0].rstrip()
             raise kind(f"{binary} app-server could not be used: {said[-500:]}") from error
         rpc.notify("initialized")
         agent = result.get("userAgent") if isinstance(result, dict) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zwarm_tui.tui.actions.action import ANYWHERE, Action
+from zwarm_tui.tui.actions.action import ANYWHERE, RUNS, Action
 
 ACTIONS: tuple[Action, ...] = (
     # -- moving about ---------------------------------------------------------------------
@@ -74,7 +74,7 @@ ACTIONS: tuple[Action, ...] = (
         keys="f1,question_mark",
         where="app",
         hint="help",
-        seen=ANYWHERE,
+        seen=ANYWHERE | RUNS,
     ),
     Action(
         id="quit",

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -66,11 +67,18 @@ class HelpScreen(ModalScreen[None], Once[None]):
         with Vertical(id="sheet"):
             yield Static("Help", id="title", markup=False)
             with VerticalScroll(id="pages"):
-                yield Static(help_text(self._keymap, min(104, self.app.size.width) - 8), markup=False)
+                yield Static(id="text", markup=False)
             yield Static(_HINT, id="hint", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#pages").focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._write)  # it has no place for the text until then
+
+    def _write(self) -> None:
+        width = min(104, self.size.width * 96 // 100) - 6  # its frame, and the scroll bar
+        self.query_one("#text", Static).update(help_text(self._keymap, width))
 
 
 def help_text(keymap: dict[str, str], width: int) -> Content:

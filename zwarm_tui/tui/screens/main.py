@@ -16,7 +16,7 @@ from zwarm_tui.tui.actions import NEEDS, bindings, hints
 from zwarm_tui.tui.board import PILOT, RUN, News
 from zwarm_tui.tui.completion import completions
 from zwarm_tui.tui.obey import obey
-from zwarm_tui.tui.screens.travelling import Travelling
+from zwarm_tui.tui.screens.travelling import LINES, Travelling
 from zwarm_tui.tui.terminals import of_session
 from zwarm_tui.tui.widgets.banner import Banner
 from zwarm_tui.tui.widgets.composer import Composer
@@ -138,9 +138,12 @@ class MainScreen(Travelling):
 
     def show_hints(self) -> None:
         """The bottom line, for where the focus is."""
+        if self.focused is not None and self.focused.id in LINES:
+            self._line.show((), {}, *LINES[self.focused.id])
+            return
         place = self._place()
-        first = "enter send" if place == "composer" else ""
-        self._line.show(hints(place, self._facts()), self._zwarm.settings.keys, first)
+        first = ["enter send"] if place == "composer" else []
+        self._line.show(hints(place, self._facts()), self._zwarm.settings.keys, *first)
 
     def _facts(self) -> set[str]:
         """What holds now, of what actions need (`actions.NEEDS`)."""
@@ -329,22 +332,23 @@ class MainScreen(Travelling):
 
     # -- filter and search --------------------------------------------------------------
 
-    def action_filter_sessions(self) -> None:
-        self._open_input("filter", self._words, "Words of a task, id, status or agent")
+    async def action_filter_sessions(self) -> None:
+        await self._open_input("filter", self._words, "Words of a task, id, status or agent")
 
-    def action_search(self) -> None:
-        self._open_input("search", "", "Search the transcript")
+    async def action_search(self) -> None:
+        await self._open_input("search", "", "Search the transcript")
 
-    def _open_input(self, name: str, value: str, placeholder: str) -> None:
+    async def _open_input(self, name: str, value: str, placeholder: str) -> None:
+        """Open a line to write in; it has the focus when this is over."""
         from textual.widgets import Input  # not needed for the first paint
 
         if not self.query(f"#{name}"):
             words = Input(value, placeholder=placeholder, id=name, compact=True)
             if name == "filter":
-                self.query_one("#left").mount(words)
+                await self.query_one("#left").mount(words)
             else:
-                self._pane.mount(words, before=self._pane.composer)
-        self.call_after_refresh(lambda: self.query_one(f"#{name}").focus())
+                await self._pane.mount(words, before=self._pane.composer)
+        self.set_focus(self.query(f"#{name}").first())
 
     def _close_inputs(self) -> None:
         self.query("#search, #filter").remove()
@@ -366,7 +370,7 @@ class MainScreen(Travelling):
             self.set_focus(self._list)
         elif event.input.id != "search":
             return
-        elif self._pane.search(event.value):
+        elif not event.value or self._pane.search(event.value):
             event.input.remove()
             self.action_go("transcript")
         else:

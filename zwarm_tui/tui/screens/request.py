@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from zwarm_tui.core.events import ApprovalRequested, QuestionAsked
 from zwarm_tui.core.model import RequestView
-from zwarm_tui.tui.render.literal import line_of, literal
+from zwarm_tui.tui.render.literal import exact, literal
+from zwarm_tui.tui.screens.dialog import SCROLL, Fitted
 from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.choices import Choice, Choices
 
@@ -51,17 +51,19 @@ class Decided:
     text: str = ""
 
 
-class RequestScreen(ModalScreen[Decided | None], Once[Decided | None]):
+class RequestScreen(Fitted[Decided | None], Once[Decided | None]):
     """None is "not now": it goes on waiting. With `denying` it begins at the reason."""
 
-    CSS_PATH = "../styles/dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
+        *SCROLL,
         Binding("escape", "back", "Not now", show=False, id="request.close"),
     ]
 
     def __init__(self, request: RequestView, who: str, *, denying: bool = False) -> None:
         super().__init__()
         self._request, self._who, self._denying = request, who, denying
+        self._asking = denying
+        """Whether it asks for the reason."""
 
     def compose(self) -> ComposeResult:
         event = self._request.event
@@ -78,7 +80,7 @@ class RequestScreen(ModalScreen[Decided | None], Once[Decided | None]):
                 if event.options:
                     yield Choices([Choice(str(n), o, o) for n, o in enumerate(event.options[:9], 1)])
                 yield Input(placeholder="Your answer (Enter sends)", id="words")
-            yield Static("esc  not now: it goes on waiting", id="hint", markup=False)
+            yield Static(self.hint, id="hint", markup=False)
 
     def on_mount(self) -> None:
         if isinstance(self._request.event, ApprovalRequested):
@@ -87,6 +89,14 @@ class RequestScreen(ModalScreen[Decided | None], Once[Decided | None]):
             self.query_one(Choices).focus()
         else:
             self.query_one(Input).focus()
+
+    @property
+    def hint(self) -> str:
+        event = self._request.event
+        if self._asking and isinstance(event, ApprovalRequested):
+            what = "ask for changes" if event.what == "review" else "deny"
+            return f"enter  {what}    esc  {'not now' if self._denying else 'back'}"
+        return "esc  not now: it goes on waiting"
 
     def _title(self) -> str:
         event = self._request.event
@@ -99,18 +109,21 @@ class RequestScreen(ModalScreen[Decided | None], Once[Decided | None]):
     def _body(self) -> Content:
         event = self._request.event
         if isinstance(event, ApprovalRequested):
-            parts: list[str | tuple[str, str]] = [(literal(event.text), "bold $foreground")]
+            parts: list[str | tuple[str, str]] = [(exact(event.text), "bold $foreground")]
             if event.cwd:
-                parts.append((f"\n\nin {line_of(event.cwd)}", "$zwarm-dim"))
+                parts.append((f"\n\nin {exact(event.cwd)}", "$zwarm-dim"))
             if event.reason:
                 parts.append((f"\n\n{literal(event.reason)}", "$zwarm-dim"))
             return Content.assemble(*parts)
         return Content(literal(event.text) if isinstance(event, QuestionAsked) else "")
 
     def _ask_why(self, asking: bool) -> None:
-        words = self.query_one(Input)
-        words.display = asking
-        (words if asking else self.query_one(Choices)).focus()
+        """The reason takes the place of the choices, where there may be no room for both."""
+        self._asking = asking
+        words, choices = self.query_one(Input), self.query_one(Choices)
+        words.display, choices.display = asking, not asking
+        (words if asking else choices).focus()
+        self.call_after_refresh(self.fit)
 
     def action_back(self) -> None:
         """From the reason back to the choices, else away."""

@@ -215,7 +215,9 @@ class RunsScreen(Once[None]):
     def show_hints(self) -> None:
         """The bottom line, for where the focus is."""
         place = "graph" if self.focused is self.graph else "runs"
-        self._line.show(hints(place, self._holds()), self._zwarm.settings.keys, "")
+        other = "tab list" if place == "graph" else "tab graph"
+        first = ("esc back", other) if self.opened is not None else ("esc back",)
+        self._line.show(hints(place, self._holds()), self._zwarm.settings.keys, *first)
 
     def _holds(self) -> set[str]:
         """What holds now, of what the actions need (`actions.NEEDS`)."""

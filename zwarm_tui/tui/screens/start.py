@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static, TextArea
@@ -21,6 +20,7 @@ from textual.widgets import Input, Select, Static, TextArea
 from zwarm_tui.tui.render.literal import line_of, literal
 from zwarm_tui.tui.render.rows import Piece, header
 from zwarm_tui.tui.runs.startable import Field, Startable, discover, wanted_inputs
+from zwarm_tui.tui.screens.dialog import Fitted
 from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.choices import Choice, Choices
 from zwarm_tui.tui.widgets.row_view import RowView
@@ -122,11 +122,12 @@ class FieldRow(Vertical):
         return not problem
 
 
-class StartScreen(ModalScreen[Wanted | None], Once[Wanted | None]):
+class StartScreen(Fitted[Wanted | None], Once[Wanted | None]):
     """None where the person goes away again. `name` is the one to begin with, if any."""
 
     AUTO_FOCUS = ""
     CSS_PATH: ClassVar = ["../styles/dialog.tcss", "../styles/start.tcss"]
+    scrolls = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", show=False, id="start.back"),
         Binding("enter", "choose", "Choose", show=False, id="start.choose"),
@@ -136,19 +137,29 @@ class StartScreen(ModalScreen[Wanted | None], Once[Wanted | None]):
     def __init__(self, project: Path, name: str = "") -> None:
         super().__init__()
         self._project, self._name = project, name
+        self._list = StartableList(id="startables")
         self._item: Startable | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes="-start"):
             yield Static("Start a run", id="title", markup=False)
             yield Static("Looking for workflows and commands…", id="why", markup=False)
-            yield StartableList(id="startables")
+            yield self._list
             yield VerticalScroll(id="form", can_focus=False)
             yield Choices([Choice("s", "Start it", "start")], id="go")
-            yield Static("enter  choose    esc  not now", id="hint", markup=False)
+            yield Static(self.hint, id="hint", markup=False)
+
+    @property
+    def long(self) -> Widget:
+        return self._list if self._item is None else self.query_one("#form")
+
+    @property
+    def hint(self) -> str:
+        if self._item is None:
+            return "enter  choose    esc  not now"
+        return "ctrl+s  start    tab  next    esc  back to the list"
 
     def on_mount(self) -> None:
-        self._list = self.query_one(StartableList)
         self._show_form(False)
         self._list.display = False
         self.run_worker(self._look())
@@ -168,9 +179,10 @@ class StartScreen(ModalScreen[Wanted | None], Once[Wanted | None]):
         broken = sum(bool(item.error) for item in items)
         why.update(Content(f"{broken} can't be started: see why." if broken else ""))
         why.display = bool(broken)
-        self._list.styles.height = min(2 * len(items), 16)
+        self._list.styles.height = 2 * len(items)
         self._list.display = True
         self._list.show(items, named[0] if named else 0)
+        self.call_after_refresh(self.fit)
         self._list.focus()
         if self._name and not named:
             why.update(Content(f"There is no workflow or command “{line_of(self._name)}”."))
@@ -185,6 +197,7 @@ class StartScreen(ModalScreen[Wanted | None], Once[Wanted | None]):
         if item.error:
             why.update(Content.assemble((literal(item.error), "$zwarm-failed")))
             why.display = True
+            self.call_after_refresh(self.fit)
             return
         self._item = item
         form = self.query_one("#form", VerticalScroll)
@@ -194,7 +207,6 @@ class StartScreen(ModalScreen[Wanted | None], Once[Wanted | None]):
         why.update(Content(literal(item.description)))
         why.display = bool(item.description)
         self._show_form(True)
-        self.query_one("#hint", Static).update(Content("ctrl+s  start    tab  next    esc  back to the list"))
         rows = self.query(FieldRow)
         (rows.first().entry if rows else self.query_one("#go")).focus()
 
@@ -207,16 +219,13 @@ class StartScreen(ModalScreen[Wanted | None], Once[Wanted | None]):
         self._show_form(False)
         self.query_one("#why").display = False
         self.query_one("#title", Static).update(Content("Start a run"))
-        self.query_one("#hint", Static).update(Content("enter  choose    esc  not now"))
         self._list.focus()
 
     def _show_form(self, shown: bool) -> None:
         form = self.query_one("#form")
         form.display = shown and self._item is not None and bool(self._item.fields)
         self.query_one("#go").display, self._list.display = shown, not shown
-
-    def on_resize(self) -> None:
-        self.query_one("#form").styles.max_height = max(self.app.size.height - 14, 4)
+        self.call_after_refresh(self.fit)
 
     async def action_choose(self) -> None:
         if self._item is None and self._list.chosen is not None:

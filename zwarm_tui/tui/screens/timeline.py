@@ -22,7 +22,7 @@ from zwarm_tui.tui.render.checkpoint import Page, page
 from zwarm_tui.tui.render.literal import line_of
 from zwarm_tui.tui.render.rows import count_of
 from zwarm_tui.tui.screens.once import Once
-from zwarm_tui.tui.screens.travelling import Travelling
+from zwarm_tui.tui.screens.travelling import LINES, Travelling
 from zwarm_tui.tui.widgets.banner import Banner
 from zwarm_tui.tui.widgets.page_view import PageView
 from zwarm_tui.tui.widgets.statusline import StatusLine
@@ -121,7 +121,16 @@ class TimelineScreen(Travelling, Once[None]):
         self.query_one("#graph").border_title = Content(
             f"Timeline · {size}" if board.checkpoints else "Timeline"
         )
-        actions = [a for a in hints("timeline", ()) if a.where != "screen" or a.id == "checkpoint"]
+        self.show_hints()
+
+    @on(events.DescendantFocus)
+    def show_hints(self) -> None:
+        """The bottom line, for where the focus is."""
+        if self.focused is not None and self.focused.id in LINES:
+            self._line.show((), {}, *LINES[self.focused.id])
+            return
+        found = {"sought"} if self._timeline.searching else ()
+        actions = [a for a in hints("timeline", found) if a.where != "screen" or a.id == "checkpoint"]
         self._line.show(actions, self._zwarm.settings.keys, "esc back")
 
     def action_back(self) -> None:

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
     from zwarm_tui.tui.app import ZwarmApp
 
+LINES = {
+    "filter": ("enter to the list", "esc all sessions"),
+    "search": ("enter search", "esc back"),
+    "seek": ("enter to the graph", "esc back"),
+}
+"""The lines to write in, besides the composer, and what can be done there."""
+
 
 class Travelling(Screen[None]):
     """A screen that shows the board's timeline."""
@@ -43,6 +50,10 @@ class Travelling(Screen[None]):
 
     def show_board(self) -> None:
         """Show what the board holds now."""
+        raise NotImplementedError
+
+    def show_hints(self) -> None:
+        """The bottom line, for where the focus is."""
         raise NotImplementedError
 
     def show_timeline(self) -> None:
@@ -79,7 +90,7 @@ class Travelling(Screen[None]):
             running=self.running,
             queued=board.queued,
             waiting=len(board.waiting()),
-            brain=" ".join(filter(None, (board.pilot.executor, board.pilot.model))) or self._zwarm.brain,
+            brain=" ".join(filter(None, (board.pilot.executor, board.pilot.model))) or board.brain,
         )
 
     @property
@@ -177,15 +188,14 @@ class Travelling(Screen[None]):
 
     # -- searching ----------------------------------------------------------------------
 
-    def action_search_timeline(self) -> None:
+    async def action_search_timeline(self) -> None:
         """Open the line to search with, below the graph."""
         from textual.widgets import Input  # not needed for the first paint
 
         if not self.query("#seek"):
-            self._timeline_pane.mount(
-                Input(placeholder="Label, name, words, branch", id="seek", compact=True)
-            )
-        self.call_after_refresh(lambda: self.query_one("#seek").focus())
+            line = Input(placeholder="Label, name, words, branch", id="seek", compact=True)
+            await self._timeline_pane.mount(line)
+        self.set_focus(self.query("#seek").first())
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input.id == "seek":
@@ -209,6 +219,7 @@ class Travelling(Screen[None]):
 
     def _say_found(self, text: str) -> None:
         self._timeline_pane.border_subtitle = Content(text)
+        self.show_hints()
 
     def action_timeline_step(self, by: int) -> None:
         if self._timeline.searching:

@@ -92,7 +92,7 @@ class SessionPane(Vertical):
         sign, colour = ("◆", "zwarm-pilot") if session.role == PILOT else (sign, colour)
         # Each is set only where it changed: to set a title paints the whole pane again.
         title = Content.assemble((f"{sign} ", f"${colour}"), (title_of(session), "bold"))
-        facts = _facts(session, self._clock(), self._unrecognised)
+        facts = _facts(session, self._clock(), self._unrecognised, self._board.brain)
         if title != self._title:
             self.border_title = self._title = title
         if facts != self._facts:
@@ -195,8 +195,9 @@ class SessionPane(Vertical):
         self.border_subtitle = ""
 
 
-def _facts(session: SessionView, now: float, unrecognised: int) -> Content:
-    """One line: state, agent, turns, money, tokens, and how full the context is."""
+def _facts(session: SessionView, now: float, unrecognised: int, brain: str) -> Content:
+    """One line: state, agent (of a pilot that was told nothing yet: its brain), turns, money,
+    tokens, and how full the context is."""
     parts: list[tuple[str, str]] = []
     word = state_of(session)
     if session.status.active and session.started_at:
@@ -209,7 +210,7 @@ def _facts(session: SessionView, now: float, unrecognised: int) -> Content:
             ((" · " if parts else "") + "▲ long: branch from a checkpoint, or start afresh", "$zwarm-waiting")
         )
     agent = " ".join(filter(None, (session.executor, session.model)))
-    rest = [line_of(agent)]
+    rest = [line_of(agent or (brain if session.role == PILOT else ""))]
     if session.role != PILOT:
         rest.insert(0, session.id)
     if session.turns:

@@ -33,13 +33,13 @@ class StatusLine(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._actions: Sequence[Action] = ()
-        self._first = ""
+        self._first: tuple[str, ...] = ()
         self._keymap: dict[str, str] = {}
         self._spans: list[tuple[int, int, Action]] = []
         self._ink: Ink | None = None
 
-    def show(self, actions: Sequence[Action], keymap: dict[str, str], first: str = "") -> None:
-        """Hints for these; `first` is a hint of the composer's own ("enter send")."""
+    def show(self, actions: Sequence[Action], keymap: dict[str, str], *first: str) -> None:
+        """Hints for these; `first` are such as no action of the table stands for ("enter send")."""
         if (actions, keymap, first) != (self._actions, self._keymap, self._first):
             self._actions, self._keymap, self._first = actions, keymap, first
             self.refresh()
@@ -55,10 +55,10 @@ class StatusLine(Widget):
         width, x = self.size.width, 1
         pieces: list[Piece] = [(" ", None)]
         self._spans = []
-        if self._first:
-            name, _, rest = self._first.partition(" ")
-            pieces += [(name, key), (f" {rest}   ", word)]
-            x += len(self._first) + 3
+        for hint in self._first:
+            name, _, rest = hint.partition(" ")
+            pieces += _hint(name, rest, key, word)
+            x += len(hint) + 3
         sizes = [len(key_of(a, self._keymap)) + 1 + len(a.hint) for a in self._actions]
         room = (
             width - 1 - sum(size + 3 for a, size in zip(self._actions, sizes, strict=True) if a.id == "help")
