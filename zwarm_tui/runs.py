@@ -41,6 +41,10 @@ class Run(Protocol):
     @property
     def id(self) -> str: ...
 
+    @property
+    def why(self) -> str | None:
+        """What went wrong in it, also where it came to its end all the same."""
+
     async def execute(self) -> Any:
         """See it to its end: its result, a JSON value; raises what ended it. Cancelling
         it interrupts its agents and sees to what it would leave behind."""
@@ -92,6 +96,8 @@ class RunAgent:
         if (result := task.result()) is not None:
             shown = result if isinstance(result, str) else json.dumps(result, indent=2, ensure_ascii=False)
             sink.emit(e.Text(f"result-{secrets.token_hex(2)}", shown))
+        if run.why is not None:  # a stage failed, and nobody but its file was told
+            return TurnEnded(status="failed", error=run.why)
         return TurnEnded(status="completed")
 
     async def interrupt(self, thread: str) -> None:
@@ -311,6 +317,7 @@ class _Commanded:
     """A command's run, whose failure is the turn's."""
 
     stopped = "it was cancelled, and cleaned up"
+    why = None  # it would be raised
 
     def __init__(self, run: CommandRun, going: dict[str, CommandRun]) -> None:
         self.run, self._going = run, going

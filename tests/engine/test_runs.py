@@ -94,6 +94,24 @@ async def test_a_run_is_a_session_that_asks_its_person(engine: Engine) -> None:
     assert points == ["plan", "draft", "colour", None]
 
 
+async def test_an_unattended_failure_that_its_file_passes_over_is_seen_on_the_run(engine: Engine) -> None:
+    (engine.project / "quiet.py").write_text(
+        """
+async def run(ctx):
+    try:
+        await ctx.stage("dim", lambda s: s.send("@fail no luck"), headless=True)
+    except Exception:
+        return "all is well"
+"""
+    )
+    started = await engine.start_run("workflow", "quiet.py", {})
+    session = await engine.sessions.wait(started["run_id"], timeout=30)
+    assert (session.status, session.attention_reason) == (SessionStatus.FAILED, "failed")
+    assert "no luck" in str(session.error)
+    assert session.view.last_message == "all is well"
+    assert find_run(engine.reader, started["run_id"]).status == "error"
+
+
 async def test_what_is_wrong_begins_nothing(engine: Engine) -> None:
     with pytest.raises(InputError, match="Missing required input --word"):
         await engine.start_run("workflow", "flow.py", {})

@@ -93,6 +93,12 @@ class WorkflowRun:
         """The run as it stands now."""
         return self._journal.view
 
+    @property
+    def why(self) -> str | None:
+        """What the error is, where it is in one: a stage that failed puts it there, also
+        where the file went on without."""
+        return self.view.why
+
     async def execute(self) -> Any:
         """Run it to its end, which is in the log when this returns. Its result, a JSON
         value; raises what ended it. Cancelling it interrupts its agents."""
