@@ -90,6 +90,33 @@ async def test_who_comes_while_it_closes_is_sent_away_with_a_good_bye(stage: Sta
         socket.unlink()
 
 
+async def test_a_verb_is_seen_through_and_answered_when_the_host_ends(
+    wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, socket = wire
+    half_done, go_on = asyncio.Event(), asyncio.Event()
+
+    async def note(label: str, text: str) -> Any:
+        half_done.set()
+        await go_on.wait()
+        return {"note": text}
+
+    monkeypatch.setattr(server.engine, "note", note)
+    told: list[str] = []
+    connection = await Connection.open(socket, lambda method, _: told.append(method))
+    await connection.greet()
+    asked = asyncio.create_task(connection.call("note", {"label": "T1", "text": "so"}))
+    await half_done.wait()
+    closing = asyncio.create_task(server.close("the test is over"))
+    await asyncio.sleep(0)  # it begins
+    go_on.set()
+    assert await asked == {"note": "so"}
+    await closing
+    await connection.closed.wait()
+    assert told == ["bye"]
+    await connection.aclose()
+
+
 # -- verbs ------------------------------------------------------------------------------
 
 

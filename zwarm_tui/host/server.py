@@ -26,6 +26,9 @@ BUFFER = 8 * 2**20
 """Bytes that may wait for a client that doesn't read; with more it is dropped."""
 NEWS = 0.05
 """Seconds between two notices that the log grew."""
+SEE_THROUGH = 10.0
+"""Seconds that a verb under way gets when the host ends. The next host would have to take
+back what it had half done: files in the middle of being restored, say."""
 GOOD_BYE = 1.0
 """Seconds in which clients have to take what is on its way to them."""
 STOPS = ("drain", "interrupt", "leave")
@@ -60,16 +63,18 @@ class HostServer:
         path.chmod(0o600)
 
     async def close(self, reason: str) -> None:
-        """Take no more connections, and say good-bye to those there are."""
+        """Take no more connections, see the verbs through that are under way, and say
+        good-bye."""
         if self._listener is not None:
             self._listener.close()
         self._bye = reason
+        for peer in self.peers:
+            peer.let_go()
+        if self.at_work:
+            await asyncio.wait(set(self.at_work), timeout=SEE_THROUGH)
         serving = [peer.task for peer in self.peers]
         for peer in list(self.peers):
             peer.dismiss(reason)
-        waiting = [task for peer in self.peers for task in peer.let_go()]
-        if waiting:
-            await asyncio.wait(waiting, timeout=GOOD_BYE)
         if serving:
             _, slow = await asyncio.wait(serving, timeout=GOOD_BYE)
             for task in slow:
