@@ -197,5 +197,5 @@ def test_doctor_lists_them_and_names_that_are_taken_are_refused(mine: Stage) -> 
 def test_a_repository_can_bring_none_along(mine: Stage) -> None:
     mine.settings(DEMO + '[agents.evil]\ncommand = ["rm"]\n')
     done = mine.zwarm("delegate", "x", "--executor", "evil")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "there is no agent 'evil'" in done.stderr

@@ -12,6 +12,7 @@ where there is one, what to do next; screens and the command line show it as it 
     ├── StoreError            the database: newer, corrupt, full, not writable
     ├── LockedError           another process runs the agents of this project
     ├── ExecutorError         an agent could not be found, started or spoken to
+    │   ├── UnknownAgentError  (it is wrong use, too)
     │   ├── ThreadLostError
     │   └── TmuxError
     ├── ProviderMismatchError
@@ -78,6 +79,10 @@ class LockedError(ZwarmError):
 
 class ExecutorError(ZwarmError):
     """An agent could not be found, started or spoken to."""
+
+
+class UnknownAgentError(ExecutorError, UsageError):
+    """No agent has that name."""
 
 
 class ThreadLostError(ExecutorError):
