@@ -179,3 +179,15 @@ async def test_up_goes_through_the_rows_of_a_long_line_first() -> None:
         assert composer.text.startswith("word")
         await pilot.press("up", "up")
         assert composer.text == "old"
+
+
+async def test_without_any_room_it_draws_nothing() -> None:
+    """As for an instant while a terminal is made very small: Textual's own placeholder
+    can't be wrapped to no columns."""
+    async with stage() as (app, composer, pilot):
+        composer.styles.width = composer.gutter.width
+        await pilot.pause()
+        assert composer.content_size.width == 0
+        composer.styles.width = "1fr"
+        await pilot.pause()
+        assert "ay&#160;something" in app.export_screenshot()  # the S is under the cursor

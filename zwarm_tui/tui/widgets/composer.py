@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from textual import events, on
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import TextArea
 from textual.widgets.text_area import Location
 
@@ -60,6 +61,11 @@ class Composer(TextArea):
         self._writings: dict[str, Writing] = {"": Writing()}
         self._completer: Callable[[str], list[str]] | None = None
         self._completions: Completions | None = None
+
+    def render_line(self, y: int) -> Strip:
+        # Textual can't wrap the placeholder to the no columns that there are for an instant
+        # while a terminal becomes very small.
+        return super().render_line(y) if self.content_size.width > 0 else Strip.blank(0)
 
     # -- sessions ----------------------------------------------------------------------
 
