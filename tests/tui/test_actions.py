@@ -85,6 +85,25 @@ async def test_a_key_may_come_before_the_palette_is_laid_out(tmp_path: Path, key
         assert app.screen is app.main
 
 
+async def test_what_is_chosen_in_the_palette_twice_is_done_once(tmp_path: Path) -> None:
+    app = make_app(tmp_path)
+    done: list[str] = []
+    app.action_help = lambda: done.append("help")  # type: ignore[method-assign]
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        app.action_command_palette()
+        await pilot.press(*"help", "down")
+        found = app.screen.query_one(CommandList)
+        while found.highlighted is None:
+            await pilot.pause()
+        for _ in range(2):  # two Enters in one read of the terminal
+            found.post_message(CommandList.OptionSelected(found, found.options[0], 0))
+        while app.screen is not app.main:
+            await pilot.pause()
+        await pilot.pause()
+        assert done == ["help"]
+
+
 _TEXTUALS = {"app.focus_next", "app.focus_previous", "screen.copy_text"} | {
     f"{scroll}_{to}" for scroll in ("scroll", "page") for to in ("up", "down", "left", "right", "home", "end")
 }

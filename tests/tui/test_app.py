@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from tests.tui.scene import Log, Recorder, fill, make_app, usage
 from zwarm_tui.config.settings import PilotSettings, Settings, UiSettings
@@ -635,6 +635,17 @@ async def test_on_a_narrow_screen_panes_come_up_where_the_focus_goes(project: Pa
         await pilot.resize_terminal(120, 36)
         await pilot.pause()
         assert (left.display, centre.display, right.display) == (True, True, True)
+
+
+async def test_a_terminal_may_be_tiny_for_a_while(project: Path) -> None:
+    async with stage(project) as (app, _, pilot):
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: any(found.option_count for found in app.screen.query(OptionList)))
+        for columns in range(16, 0, -1):
+            await pilot.resize_terminal(columns, 2 * columns)
+            await pilot.pause()
+        await pilot.resize_terminal(120, 36)
+        await until(pilot, lambda: app.size == (120, 36))
 
 
 async def test_a_wrong_theme_in_the_settings_is_the_standard_one(project: Path) -> None:

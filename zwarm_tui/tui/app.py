@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
@@ -50,6 +51,8 @@ BINDING_IDS = {action.id for action in ACTIONS} | {
 """What `[keys]` in the settings may name."""
 _STYLES = Path(__file__).parent / "styles"
 _WEIGHTS: dict[SeverityLevel, int] = {"information": 0, "warning": 1, "error": 2}
+LEAST = Size(20, 6)
+"""The columns and rows that are laid out at least, however small the terminal is."""
 OpenEngine = Callable[[], Awaitable["EngineClient"]]
 
 
@@ -129,6 +132,12 @@ class ZwarmApp(App[None], inherit_bindings=False):
             self.board.open()
         except StoreError as error:
             self.problems.append(str(error))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A terminal may be made tiny for an instant, and there Textual fails to lay out most
+        of its widgets: what is beyond the edge is not seen, and the app goes on."""
+        size = Size(max(event.size.width, LEAST.width), max(event.size.height, LEAST.height))
+        event.size = event.virtual_size = event.container_size = size
 
     def on_mount(self) -> None:
         self._notices.look(self.board.sessions.values(), None)
