@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.commands.conftest import Shop, eventually, marked
 from zwarm_tui.cli.worktrees import _lines
-from zwarm_tui.commands import GitWorktrees, Session
+from zwarm_tui.commands import BuiltinSteps, GitWorktrees, Session
 from zwarm_tui.config.project import find_project
 from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core.errors import GitError, UsageError
@@ -45,6 +46,15 @@ async def test_the_default_branch_names_the_command_and_the_time(shop: Shop) -> 
     run, _ = await shop.run("steps: ['echo x', create-worktree]")
     assert run.session.git_branch is not None
     assert run.session.git_branch.startswith("pj-job-20")
+
+
+async def test_runs_of_the_same_second_have_worktrees_of_their_own(shop: Shop, tmp_path: Path) -> None:
+    then = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    named: dict[str, Any] = {"command_name": "job", "project_path": shop.project, "created_at": then}
+    runs = [Session(id=id, artifact_dir=tmp_path / id, **named) for id in ("a1", "b2")]
+    paths = {await BuiltinSteps().create_worktree(run) for run in runs}
+    assert [run.git_branch for run in runs] == ["pj-job-20260102-030405", "pj-job-20260102-030405-b2"]
+    assert paths == set(shop.worktrees())
 
 
 @pytest.mark.parametrize("mode", ["always", "on_success", "never"])

@@ -13,7 +13,7 @@ from zwarm_tui.commands.errors import PrerequisitesError
 from zwarm_tui.commands.session import Session, Terminals, Worktrees
 from zwarm_tui.commands.terminals import TmuxTerminals
 from zwarm_tui.commands.worktrees import GitWorktrees
-from zwarm_tui.core.errors import GitError
+from zwarm_tui.core.errors import GitError, TakenError
 from zwarm_tui.git.command import attempt
 from zwarm_tui.git.repo import find
 
@@ -64,10 +64,15 @@ class BuiltinSteps:
         """The run's worktree. args: `branch` (its new git branch) and `base` (where that
         begins, HEAD by default)."""
         args = args or {}
-        stamp = session.created_at.strftime("%Y%m%d-%H%M%S")
-        branch = args.get("branch") or f"pj-{session.command_name}-{stamp}"
         base = args.get("base") or await _head(session)
-        return str(await session.create_worktree(self.worktrees, branch, base))
+        if branch := args.get("branch"):
+            return str(await session.create_worktree(self.worktrees, branch, base))
+        branch = f"pj-{session.command_name}-{session.created_at:%Y%m%d-%H%M%S}"
+        try:
+            return str(await session.create_worktree(self.worktrees, branch, base))
+        except TakenError:  # by another run of the same second
+            branch = f"{branch}-{session.id}"
+            return str(await session.create_worktree(self.worktrees, branch, base))
 
     async def start_session(self, session: Session, args: Mapping[str, str] | None = None) -> str:
         """The run's tmux session. args: `command`, what runs in it (a shell by default)."""

@@ -7,6 +7,7 @@ where there is one, what to do next; screens and the command line show it as it 
     │   ├── SessionBusyError
     │   ├── ConfirmationNeededError
     │   ├── NothingToAdoptError
+    │   ├── TakenError
     │   └── ReadOnlyError
     ├── ConfigError           a settings or theme file: path, line, what is wrong
     ├── StoreError            the database: newer, corrupt, full, not writable
@@ -54,6 +55,10 @@ class ConfirmationNeededError(UsageError):
 
 class NothingToAdoptError(UsageError):
     """The checkout has all of that branch already, so no way of adopting it does anything."""
+
+
+class TakenError(UsageError):
+    """Something has that name already."""
 
 
 class ReadOnlyError(UsageError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from zwarm_tui.core.errors import GitError, UsageError
+from zwarm_tui.core.errors import GitError, TakenError, UsageError
 from zwarm_tui.git.command import attempt, git
 from zwarm_tui.git.include import copy_included
 from zwarm_tui.git.repo import Repo, alone
@@ -17,12 +17,12 @@ async def add(repo: Repo, path: Path, *, branch: str, base: str = "HEAD") -> Pat
     Files of the user's checkout that `.worktreeinclude` names are copied. Nothing is
     left where it fails: `UsageError` for a wrong name, a taken one, or no such base."""
     if path.exists():
-        raise UsageError(f"{path} is there already: remove it, or name another branch")
+        raise TakenError(f"{path} is there already: remove it, or name another branch")
     async with alone(repo):
         if (await attempt(repo.top, "check-ref-format", "--branch", branch)).code:
             raise UsageError(f"'{branch}' can't be the name of a git branch")
         if await _commit(repo, f"refs/heads/{branch}") is not None:
-            raise UsageError(f"there is a git branch '{branch}' already: name another one")
+            raise TakenError(f"there is a git branch '{branch}' already: name another one")
         start = await _commit(repo, base)
         if start is None:
             raise UsageError(f"'{base}' is no commit of {repo.top}: a worktree can't begin there")
