@@ -96,6 +96,12 @@ def test_who_waits_does_not_start_it_again_when_it_is_stopped(stage: Stage) -> N
         until(lambda: not place.card_file(stage.project).exists(), "it says good-bye")
         late = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
         for one in (waiting, late):
+            with pytest.raises(subprocess.TimeoutExpired):
+                one.wait(0.6)
+        for process in stage.processes():
+            if process.status() == psutil.STATUS_STOPPED:
+                process.resume()
+        for one in (waiting, late):
             out, _ = one.communicate(timeout=60)
             assert [s["status"] for s in json.loads(out)] == ["interrupted"]
     assert stage.json("host", "status") == {"running": False}
