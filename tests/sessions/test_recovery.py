@@ -64,3 +64,34 @@ def test_each_response_counts_once_however_alike_they_are(
     )
     reader.close()
     store.close()
+
+
+def test_what_a_cut_turn_asked_for_waits_no_more(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "zwarm.db")
+    about = e.SessionCreated(task="task", executor="demo", model="m", working_dir=str(tmp_path))
+    asked = e.ApprovalRequested(request="r1", what="command", text="make deploy")
+    for turn, event in [
+        (0, about),
+        (1, e.UserMessage("task", "person")),
+        (1, e.ThreadBound(thread="thread", how="fresh", executor="demo")),
+        (1, e.TurnStarted("turn")),
+        (1, asked),
+        (1, e.QuestionAsked("q1", "Which one?", ())),
+    ]:
+        store.append(e.Record(event, "s", 1, turn, time.time()))
+    store.flush()
+    reader = Reader(store.path)
+    ((_, found),) = endings(reader, ExecutorSettings())
+    for event in found:
+        store.append(e.Record(event, "s", 1, 1, time.time()))
+    store.flush()
+    assert reader.requests() == []
+    resolved, answered = (
+        b.event for b in reader.blocks("s", reader.path(1)) if b.key[2].startswith("request:")
+    )
+    assert isinstance(resolved, e.ApprovalResolved)
+    assert (resolved.decision, resolved.text) == ("withdrawn", "make deploy")
+    assert isinstance(answered, e.QuestionAnswered)
+    assert answered.answer is None
+    reader.close()
+    store.close()

@@ -337,6 +337,23 @@ async def test_escape_is_not_now_and_the_dialog_shows_the_exact_command(project:
         assert [call for call in engine.asked if call[0] == "approve"] == []
 
 
+async def test_the_dialog_of_what_waits_no_more_goes(project: Path) -> None:
+    async with stage(project) as (app, engine, pilot):
+        app.main.open_session("5e6f7a8b")
+        await pilot.press("f3", "d")
+        await until(pilot, lambda: isinstance(app.screen, RequestScreen))
+        await pilot.press(*"why")
+        log = Log(project)
+        log.add(
+            e.ApprovalResolved(request="r-1", decision="withdrawn", by="engine"), "5e6f7a8b", branch=2, turn=1
+        )
+        log.store.close()
+        await until(pilot, lambda: app.screen is app.main)
+        await until(pilot, lambda: "waits no more" in said(app))
+        assert draft(app) == "why"
+        assert [call for call in engine.asked if call[0] == "approve"] == []
+
+
 async def test_a_question_offers_its_options(project: Path) -> None:
     log = Log(project)
     log.add(e.QuestionAsked("q-1", "Which colour?", ("red", "[blue]")), "c04d55aa", branch=2, turn=1)

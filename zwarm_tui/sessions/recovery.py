@@ -12,6 +12,7 @@ from zwarm_tui.core.model import SessionStatus, TurnView
 from zwarm_tui.executors.base import ExecutorSettings
 from zwarm_tui.executors.codex import rollout
 from zwarm_tui.sessions.roles import RUN
+from zwarm_tui.sessions.turn import withdrawn
 from zwarm_tui.store.reader import Reader
 
 
@@ -35,7 +36,18 @@ def endings(
     left = [turn for turn in reader.unfinished() if (turn.session, turn.branch) not in besides]
     began = [turn.started_at for turn in left if turn.started_at is not None]
     rollouts = rollout.recent(rollout.home(codex), min(began)) if began and _any_codex(reader, left) else []
-    return [(turn, [*_costs(reader, turn, rollouts), *_end(turn)]) for turn in left]
+    return [
+        (turn, [*_unanswered(reader, turn), *_costs(reader, turn, rollouts), *_end(turn)]) for turn in left
+    ]
+
+
+def _unanswered(reader: Reader, turn: TurnView) -> list[e.Event]:
+    """The ends of what it asked for: nobody can decide that any more."""
+    return [
+        withdrawn(request.id, request.event)
+        for request in reader.requests(turn.session)
+        if (request.branch, request.turn) == (turn.branch, turn.turn)
+    ]
 
 
 def _end(turn: TurnView) -> list[e.Event]:

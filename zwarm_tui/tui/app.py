@@ -255,6 +255,8 @@ class ZwarmApp(App[None], inherit_bindings=False):
             screen.show_board()
         if self.runs is not None:
             self.runs.show_board()
+        if self.verbs.asking is not None:
+            self.verbs.asking.look(self.board.requests)
         watched = self.main.opened if self.watching else None
         for call in self._notices.look(self.board.sessions.values(), watched):
             self.say(call.text or "ctrl+n opens it", call.severity, title=call.title)

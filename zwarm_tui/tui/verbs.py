@@ -18,6 +18,7 @@ from zwarm_tui.tui.render.wrap import fit
 
 if TYPE_CHECKING:
     from zwarm_tui.tui.app import ZwarmApp
+    from zwarm_tui.tui.screens.request import RequestScreen
 
 Json = dict[str, Any]
 
@@ -27,6 +28,8 @@ class Verbs:
 
     def __init__(self, app: ZwarmApp) -> None:
         self._app = app
+        self.asking: RequestScreen | None = None
+        """The dialog about what waits, while it is open."""
 
     def do(self, deed: Coroutine[Any, Any, None]) -> None:
         """Begin it; what goes wrong is said in a notice, and the agents go on."""
@@ -141,8 +144,14 @@ class Verbs:
             if request.session == PILOT
             else f"“{fit(line_of(view.task), 48) if view else request.session}”"
         )
-        decided = await self._app.push_screen_wait(RequestScreen(request, who, denying=denying))
+        self.asking = RequestScreen(request, who, denying=denying)
+        decided = await self._app.push_screen_wait(self.asking)
+        self.asking = None
         if decided is None:
+            return
+        if decided.decision == "gone":
+            self._app.say(f"{who} waits no more: its turn ended, or somebody else decided.", "warning")
+            self._app.main.give_back(request.session, decided.text)
             return
         client = await self._app.link.client()
         if decided.decision == "answer":

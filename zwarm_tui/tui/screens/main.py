@@ -260,11 +260,11 @@ class MainScreen(Travelling):
         if text.startswith(":"):
             obey(self._zwarm, self, text)
         else:
-            self._verbs.do(self._verbs.send(session, text, failed=lambda: self._give_back(session, text)))
+            self._verbs.do(self._verbs.send(session, text, failed=lambda: self.give_back(session, text)))
 
-    def _give_back(self, session: str, text: str) -> None:
+    def give_back(self, session: str, text: str) -> None:
         """What could not be sent is a draft again."""
-        if session == self.opened and not self._pane.composer.text:
+        if text and session == self.opened and not self._pane.composer.text:
             self.action_prefill(text)
 
     # -- what waits for a decision ------------------------------------------------------

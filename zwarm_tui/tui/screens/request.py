@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,7 +46,8 @@ _WHAT = {
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """`decision` is one of an approval's choices, or "answer" to a question."""
+    """`decision` is one of an approval's choices, or "answer" to a question; or "gone", where
+    it does not wait any more."""
 
     decision: str
     text: str = ""
@@ -97,6 +99,14 @@ class RequestScreen(Fitted[Decided | None], Once[Decided | None]):
             what = "ask for changes" if event.what == "review" else "deny"
             return f"enter  {what}    esc  {'not now' if self._denying else 'back'}"
         return "esc  not now: it goes on waiting"
+
+    def look(self, requests: Sequence[RequestView]) -> None:
+        """Go away where what it is about is not among those that wait."""
+        mine = self._request
+        if self.is_current and not any(
+            (r.id, r.session, r.branch) == (mine.id, mine.session, mine.branch) for r in requests
+        ):
+            self.dismiss(Decided("gone", self.query_one(Input).value.strip()))
 
     def _title(self) -> str:
         event = self._request.event
