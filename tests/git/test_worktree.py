@@ -238,3 +238,18 @@ async def test_of_a_sparse_checkout_what_was_written_outside_of_it_comes_along(
     (path / "new/file").unlink()
     last = await take(inner, ref="refs/zwarm/w", message="T")
     assert set(world.tree(last.commit)) == {b"a.txt", b"src/b.py", b"other/d"}
+
+
+async def test_a_repository_inside_is_not_deleted_by_a_branch_that_lacks_it(
+    world: World, tmp_path: Path
+) -> None:
+    inner = World(world.top / "inner")
+    inner.write("f", "1")
+    inner.git("add", "-A")
+    inner.git("commit", "-qm", "1")
+    taken = await snap(world)
+    path = await worktree.add(await world.repo(), tmp_path / "w", head=taken.head, snapshot=taken.commit)
+    made = await find(path)
+    assert made is not None
+    assert (await take(made, ref="refs/zwarm/w", message="T")).tree == taken.tree
+    assert not await worktree.loss(await world.repo(), path, began=taken.commit)

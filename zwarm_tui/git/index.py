@@ -23,6 +23,7 @@ IGNORED_SHOWN = 50
 """Ignored paths that a snapshot names; the rest is counted."""
 
 _STATE = "/.zwarm/"
+_NESTED = "a repository of its own"
 
 _PLAIN, _LINKED = b"H ", b"H 160000 "
 """How most entries of an index begin when listed, and those of other repositories."""
@@ -95,13 +96,13 @@ async def capture(repo: Repo, max_untracked_bytes: int) -> Captured:
             raise failure(arguments, done)
     others, ignored = names(found.out), names(hidden.out)
     left_out = await asyncio.to_thread(_too_much, repo.top, others, max_untracked_bytes)
-    left_out += await _without_commit(repo, [p for p in others if p.endswith("/")])
+    left_out += await _nested(repo, [p for p in others if p.endswith("/")])
     tree, entries = await _add(repo, [u.path for u in left_out])
     if await _reveal(repo, entries):
         tree, entries = await _add(repo, [u.path for u in left_out])
     linked = [os.fsdecode(_path(e)) + "/" for e in entries if e.startswith(_LINKED)]
     filled = await asyncio.to_thread(lambda: [path for path in linked if _holds_any(repo.top / path)])
-    uncovered = [Uncovered(path, "a repository of its own") for path in filled]
+    uncovered = [Uncovered(path, _NESTED) for path in filled]
     closed = [Uncovered(path, "may not be opened") for path in _CLOSED.findall(found.err)]
     uncovered += [*left_out, *closed, *_shown(ignored)]
     return Captured(tree, len(entries) - len(linked), tuple(uncovered))
@@ -158,15 +159,15 @@ def _too_much(top: Path, untracked: list[str], limit: int) -> list[Uncovered]:
     return found
 
 
-async def _without_commit(repo: Repo, nested: list[str]) -> list[Uncovered]:
-    """Repositories inside this one that git can't even take as a link: one of them makes
-    it stage nothing at all."""
+async def _nested(repo: Repo, untracked: list[str]) -> list[Uncovered]:
+    """Repositories inside this one. Git could take them as links, but such a link comes
+    back as an empty folder, which it then holds for deleted; one without a commit makes it
+    stage nothing at all."""
     found = []
-    for path in nested:
+    for path in untracked:
         with contextlib.suppress(OSError):
             inner = await attempt(repo.top / path, "rev-parse", "--quiet", "--verify", "HEAD")
-            if inner.code:
-                found.append(Uncovered(path, "a repository of its own, without a commit"))
+            found.append(Uncovered(path, f"{_NESTED}, without a commit" if inner.code else _NESTED))
     return found
 
 
