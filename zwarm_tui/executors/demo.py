@@ -189,6 +189,8 @@ class DemoExecutor:
             ended = await self._listen(thread, live, turn)
         except asyncio.CancelledError:
             turn.interrupted = True
+            if turn.spending:
+                live.sink.emit(_cut_off())
             raise
         finally:
             live.turn = None
@@ -216,7 +218,7 @@ class DemoExecutor:
         live.sink.emit(event)
         if isinstance(event, e.Usage):
             turn.spending = False
-        elif isinstance(event, (e.TurnStarted, e.CommandDone, e.FilesChanged)):
+        elif isinstance(event, (e.TurnStarted, e.CommandDone, e.FilesChanged, e.TextDelta, e.ReasoningDelta)):
             turn.spending = True
         elif isinstance(event, (e.ApprovalRequested, e.QuestionAsked)):
             turn.requests[event.request] = event
@@ -248,7 +250,7 @@ class DemoExecutor:
         for request, event in turn.requests.items():
             live.sink.emit(_withdrawn(request, event))
         if turn.spending and (ended is None or ended.status == "interrupted"):
-            live.sink.emit(e.UsageUnknown("a response was cut off before it reported its tokens"))
+            live.sink.emit(_cut_off())
         if ended is not None:
             return ended
         if turn.interrupted:
@@ -296,6 +298,10 @@ class DemoExecutor:
     async def aclose(self) -> None:
         await asyncio.gather(*(self.end(thread) for thread in list(self._live)))
         self._raw.close()
+
+
+def _cut_off() -> e.UsageUnknown:
+    return e.UsageUnknown("a response was cut off before it reported its tokens")
 
 
 def _claim(file: Path) -> bool:

@@ -17,6 +17,7 @@ from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ExecutorError
 from zwarm_tui.demo.model_server import ModelServer, Request
 from zwarm_tui.executors.base import ExecutorSettings, ThreadSpec, Tool
+from zwarm_tui.executors.codex import appserver
 from zwarm_tui.executors.codex.appserver import AppServer
 
 pytestmark = pytest.mark.codex
@@ -180,6 +181,50 @@ async def test_interrupt_during_a_command_loses_no_tokens(codex: AppServer, spec
     await codex.interrupt(thread)
     assert (await turn).status == "interrupted"
     assert (sink.tokens(), sink.of(e.UsageUnknown)) == (1010, [])
+
+
+@pytest.mark.parametrize("at", ["a response", "a command", "nothing yet"])
+async def test_a_turn_that_a_hanging_codex_is_at_ends_with_its_cost_unknown(
+    codex: AppServer, spec: ThreadSpec, model: ModelServer, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    monkeypatch.setattr(appserver, "STOP_WAIT", 0.05)
+    sink = Sink()
+    thread = await codex.start(spec, sink)
+    pid = server_pid(codex)
+    if at == "nothing yet":
+        os.kill(pid, signal.SIGSTOP)
+    what = "@run sleep 30" if at == "a command" else "@say partial\n@hang"
+    turn = asyncio.create_task(codex.run_turn(thread, what))
+    if at != "nothing yet":
+        await sink.until(e.CommandStarted if at == "a command" else e.TextDelta)
+        os.kill(pid, signal.SIGSTOP)
+    end = asyncio.create_task(codex.end(thread))
+    try:
+        await sink.until(e.UsageUnknown)
+    finally:
+        monkeypatch.undo()
+        os.kill(pid, signal.SIGCONT)
+    assert (await turn).status == "interrupted"
+    await end
+    assert len(sink.of(e.UsageUnknown)) == 1
+    async with asyncio.timeout(20):  # nothing of it goes on behind our back
+        while any(request.outcome == "running" for request in model.requests):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_message_that_codex_may_have_taken_up_unheard_has_an_unknown_cost(
+    codex: AppServer, spec: ThreadSpec
+) -> None:
+    class Deaf:
+        async def call(self, method: str, params: dict[str, object]) -> None:
+            raise TimeoutError
+
+    sink = Sink()
+    thread = await codex.start(spec, sink)
+    codex._threads[thread].rpc = Deaf()  # type: ignore[assignment]
+    with pytest.raises(ExecutorError, match="did not answer turn/start"):
+        await codex.run_turn(thread, "@say Yes.")
+    assert len(sink.of(e.UsageUnknown)) == 1
 
 
 async def test_a_cancelled_turn_is_interrupted(codex: AppServer, spec: ThreadSpec) -> None:

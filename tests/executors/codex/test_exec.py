@@ -106,6 +106,17 @@ async def test_interrupt_failure_and_death(exec_: Exec, spec: ThreadSpec) -> Non
     assert (await exec_.run_turn(thread, "@say still there")).status == "completed"
 
 
+async def test_a_cancelled_turn_leaves_its_cost_unknown(exec_: Exec, spec: ThreadSpec) -> None:
+    sink = Sink()
+    thread = await exec_.start(spec, sink)
+    turn = asyncio.create_task(exec_.run_turn(thread, "@hang"))
+    await sink.until(e.TurnStarted)
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    assert len(sink.of(e.UsageUnknown)) == 1
+
+
 async def test_what_exec_can_not_do_it_says(exec_: Exec, spec: ThreadSpec) -> None:
     with pytest.raises(ExecutorError, match="app-server"):
         await exec_.start(replace(spec, tools=(Tool("t", "", {}),)), Sink())

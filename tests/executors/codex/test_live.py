@@ -165,6 +165,22 @@ async def test_a_server_that_died_takes_the_turns_that_it_was_sent(live: LiveThr
     assert live.turn is later, "which is another one"
 
 
+@pytest.mark.parametrize("sent", [True, False])
+async def test_a_turn_that_is_let_go_may_have_cost_something_where_codex_had_it(
+    live: LiveThread, sent: bool
+) -> None:
+    turn = live.begin()
+    turn.sent = sent
+    if sent:
+        live.began("u")
+    live.let_go()
+    assert (await turn.done).status == "interrupted"
+    assert len(sink(live).of(e.UsageUnknown)) == sent
+    live.let_go()
+    notify(live, "turn/completed", threadId="t", turn={"id": "u", "status": "interrupted"})
+    assert len(sink(live).of(e.UsageUnknown)) == sent, "said once"
+
+
 async def test_what_a_dead_server_had_recorded_is_booked_once(live: LiveThread) -> None:
     def report(turn: str, total: int, last: int) -> None:
         count = {"total": {"inputTokens": total}, "last": {"inputTokens": last}}

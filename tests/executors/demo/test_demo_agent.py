@@ -421,6 +421,7 @@ async def test_cancelling_ends_the_process(demo: DemoExecutor, folder: Path) -> 
     with pytest.raises(asyncio.CancelledError):
         await turn
     assert not process.is_running()
+    assert len(sink.of(e.UsageUnknown)) == 1, "it was in the middle of a response"
 
 
 async def test_a_folder_that_is_not_there(demo: DemoExecutor, folder: Path) -> None:

@@ -270,17 +270,23 @@ class AppServer:
         try:
             if live.rpc is None:
                 await self._load(live)
+            if live.turn is not turn:
+                return  # it was let go meanwhile: nobody would hear of it
             assert live.rpc is not None
             turn.sent = True
             result = await live.rpc.call("turn/start", params.turn(live.id, text_, live.spec))
         except ServerGone:
             return  # with the server the turn has ended
         except (RpcError, TimeoutError) as error:
+            if isinstance(error, TimeoutError) and live.turn is turn:
+                live.sink.emit(e.UsageUnknown("codex did not say whether it began on the message"))
             live.abandon()
             raise _failed("turn/start", error) from error
         except ExecutorError:
             live.abandon()
             raise
+        if turn.let_go:
+            await _call_off(live, text(obj(result, "turn"), "id"))
         live.began(text(obj(result, "turn"), "id"))
 
     async def steer(self, thread: str, text_: str) -> None:
@@ -334,6 +340,7 @@ class AppServer:
         if live.turn is not None:
             self._threads[thread] = live  # its end is still to be heard
             await self._stop(live)
+            live.let_go()
             del self._threads[thread]
         marks = {params.THREAD_MARK: thread}
         left = await marked(marks)
@@ -365,6 +372,18 @@ class AppServer:
             await asyncio.wait(self._tasks)
         self._threads.clear()
         self._raw.close()
+
+
+async def _call_off(live: LiveThread, turn: str) -> None:
+    """Interrupt a turn that codex begins only now, though it was let go."""
+    rpc = live.rpc
+    with contextlib.suppress(ServerGone, TimeoutError):
+        async with asyncio.timeout(STOP_WAIT):
+            while rpc is not None:
+                with contextlib.suppress(RpcError):  # it is not quite at it yet
+                    await rpc.call("turn/interrupt", {"threadId": live.id, "turnId": turn})
+                    return
+                await asyncio.sleep(0.02)
 
 
 def _failed(method: str, error: Exception) -> ExecutorError:

@@ -179,6 +179,10 @@ class Exec:
         try:
             self._say(child, said)
             ended = await self._follow(thread, live, child)
+        except asyncio.CancelledError:
+            if live.begun:
+                live.sink.emit(_unreported())
+            raise
         finally:
             self._raw.flush(thread)
             await end_process(child)
@@ -238,7 +242,7 @@ class Exec:
         if ended is not None and ended.status == "completed":
             return ended
         if live.begun:
-            live.sink.emit(e.UsageUnknown("codex exec reports no tokens of a turn that it did not complete"))
+            live.sink.emit(_unreported())
         if live.interrupted:
             return e.TurnEnded(status="interrupted", exit_code=code, stderr=stderr or None)
         why = ended.error if ended is not None else f"codex exec ended in mid turn (exit status {code})"
@@ -273,3 +277,7 @@ class Exec:
         """End everything."""
         await asyncio.gather(*(self.end(thread) for thread in list(self._threads)))
         self._raw.close()
+
+
+def _unreported() -> e.UsageUnknown:
+    return e.UsageUnknown("codex exec reports no tokens of a turn that it did not complete")

@@ -41,6 +41,8 @@ class Turn:
     settled: bool = False
     sent: bool = False
     """It is with the server, and ends with it."""
+    let_go: bool = False
+    """It was ended without the server, which may only come to begin it."""
     began: float = field(default_factory=time.time)
     """Seconds since the epoch."""
     booked: Counter[rollout.Counts] = field(default_factory=Counter)
@@ -130,6 +132,16 @@ class LiveThread:
                 stderr=gone.stderr or None,
             )
         )
+
+    def let_go(self) -> None:
+        """End a turn of which codex does not say in time that it was interrupted. What it
+        had not reported by then stays unknown."""
+        if (turn := self.turn) is None:
+            return
+        if turn.sent:
+            self.sink.emit(e.UsageUnknown("codex did not answer the interrupt: what it was at is not known"))
+        turn.let_go = True
+        self._end(e.TurnEnded(status="interrupted", turn_id=turn.id))
 
     # -- notifications ------------------------------------------------------------------
 
