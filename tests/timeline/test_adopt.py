@@ -369,3 +369,27 @@ def _kill(process: subprocess.Popen[bytes], *, with_gits: bool) -> None:
             os.kill(child.pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
+
+
+async def test_a_file_that_the_branch_only_ignores_from_now_on_stays(engine: Engine, world: World) -> None:
+    world.write(".env", "KEY=1\n")
+    world.write("gone", "x\n")
+    made = await fork(engine, world)
+    made.write(".gitignore", ".env\n")
+    (made.path / "gone").unlink()
+    await made.done()
+    looked = await engine.adopt(BRANCH, dry_run=True)
+    assert [(f["path"], f["status"]) for f in looked["files"]] == [(".gitignore", "A"), ("gone", "D")]
+    await engine.adopt(BRANCH)
+    assert (world.top / ".env").read_text() == "KEY=1\n"
+    assert not (world.top / "gone").exists()
+
+
+async def test_what_a_branch_deleted_while_it_was_in_the_checkout_goes(engine: Engine, world: World) -> None:
+    session = await agent(engine, "@say one")
+    await agent(engine, "@run rm a.txt", session)
+    await engine.goto("T1", in_place=True)
+    await agent(engine, "@say another", session)
+    done = await engine.adopt("main")
+    assert [(f["path"], f["status"]) for f in done["files"]] == [("a.txt", "D")]
+    assert not (world.top / "a.txt").exists()

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from pathlib import Path
 
 from zwarm_tui.core.errors import ConflictError, GitError, NothingToAdoptError, UsageError
-from zwarm_tui.git.command import attempt, failure, git, names
+from zwarm_tui.git.command import attempt, failure, git, joined, names
 from zwarm_tui.git.diff import changed
 from zwarm_tui.git.index import copy
 from zwarm_tui.git.repo import Repo, alone, commit_at, commits, tree_of
@@ -48,6 +48,31 @@ async def merge(repo: Repo, *, base: str, ours: str, theirs: str) -> str:
     if done.code:
         raise failure(arguments, done)
     return tree.decode()
+
+
+async def spared(repo: Repo, *, base: str, theirs: str, path: Path | None, uncovered: Collection[str]) -> str:
+    """`base`, or a tree of it without those files that `theirs` lacks only because a snapshot
+    does not hold them any more (ignored by now, too large): the branch's own work tree at
+    `path` still has them, or they are `uncovered`. Merged with that base, nobody's copy is removed."""
+    only = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=D")
+    lacking = names(await git(repo.top, *only, base, theirs))
+    folders = tuple(name for name in uncovered if name.endswith("/"))
+    there = [p for p in lacking if p in uncovered or p.startswith(folders) or (path and _lies_in(path, p))]
+    if not there:
+        return base
+    with tempfile.TemporaryDirectory(prefix="zwarm-") as folder:
+        index = Path(folder) / "index"
+        await git(repo.top, "read-tree", base, index=index)
+        left_out = ("update-index", "--force-remove", "-z", "--stdin")
+        await git(repo.top, *left_out, stdin=joined(there), index=index)
+        return (await git(repo.top, "write-tree", index=index)).decode().strip()
+
+
+def _lies_in(top: Path, path: str) -> bool:
+    """A file of its own: not in something that was put in the place of one of its folders."""
+    *folders, _ = Path(path).parents
+    real = all((top / f).is_dir() and not (top / f).is_symlink() for f in folders)
+    return real and os.path.lexists(top / path) and ((top / path).is_symlink() or not (top / path).is_dir())
 
 
 async def as_changes(repo: Repo, *, base: str, saved: str, theirs: str, before: Before = _unasked) -> str:

@@ -88,7 +88,7 @@ class Adoption:
             if not dry_run:
                 await self._capture(place)
                 place = self._place(branch)
-            plan = await self._plan(repo, place)
+            plan = await self._plan(repo, place, mode)
             try:
                 if mode == "branch":
                     return await self._as_branch(repo, plan, dry_run)
@@ -114,7 +114,7 @@ class Adoption:
             raise UsageError(f"{place.label} works in your checkout: its files are there")
         return place
 
-    async def _plan(self, repo: Repo, place: Place) -> Plan:
+    async def _plan(self, repo: Repo, place: Place, mode: str) -> Plan:
         owner = self._reader.places().checkout_branch
         checkout = next(b for b in self._reader.branches() if b.id == owner)
         taken = self._reader.checkpoints()
@@ -130,6 +130,15 @@ class Adoption:
         told = next((c.description for c in taken if c.id == place.checkpoint), "")
         message = f"Adopt {place.label}: {told}"[:72].rstrip(": ") + "\n"
         base, theirs = ends
+        if mode == "apply":
+            own = self._reader.places().of_branch(place.branch.id)
+            base = await onto.spared(
+                repo,
+                base=base,
+                theirs=theirs,
+                path=Path(own.path) if own else None,
+                uncovered={u["path"] for u in files["root"]["uncovered"]},
+            )
         return Plan(place, checkout, base, theirs, message, start.label)
 
     async def _check_new(self, repo: Repo, plan: Plan) -> None:
