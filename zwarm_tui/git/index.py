@@ -101,8 +101,7 @@ async def capture(repo: Repo, max_untracked_bytes: int) -> Captured:
     if await _reveal(repo, entries):
         tree, entries = await _add(repo, [u.path for u in left_out])
     linked = [os.fsdecode(_path(e)) + "/" for e in entries if e.startswith(_LINKED)]
-    filled = await asyncio.to_thread(lambda: [path for path in linked if _holds_any(repo.top / path)])
-    uncovered = [Uncovered(path, _NESTED) for path in filled]
+    uncovered = [Uncovered(path, _NESTED) for path in linked if _holds_any(repo.top / path)]
     closed = [Uncovered(path, "may not be opened") for path in _CLOSED.findall(found.err)]
     uncovered += [*left_out, *closed, *_shown(ignored)]
     return Captured(tree, len(entries) - len(linked), tuple(uncovered))
