@@ -13,12 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.host.conftest import DEMO, Stage, dead, eventually, until
+from tests.host.conftest import DEMO, PATIENCE, Stage, dead, eventually, until
+from zwarm_tui.cli.call import Call
 from zwarm_tui.cli.host import _stop
-from zwarm_tui.config.paths import state_dir
+from zwarm_tui.cli.wait import _wait
+from zwarm_tui.config.paths import database, has_log, state_dir
 from zwarm_tui.config.settings import Settings
 from zwarm_tui.core.errors import LockedError, ReadOnlyError, ZwarmError
-from zwarm_tui.core.model import TIP
+from zwarm_tui.core.model import TIP, SessionView
 from zwarm_tui.engine import Engine
 from zwarm_tui.host.connect import connect, settled
 from zwarm_tui.host.start import wait_gone
@@ -105,6 +107,34 @@ def test_who_waits_does_not_start_it_again_when_it_is_stopped(stage: Stage) -> N
             out, _ = one.communicate(timeout=60)
             assert [s["status"] for s in json.loads(out)] == ["interrupted"]
     assert stage.json("host", "status") == {"running": False}
+
+
+async def test_who_waits_beside_an_engine_that_dies_has_a_host_say_what_became_of_it(stage: Stage) -> None:
+    looks = 0
+
+    def done() -> SessionView | None:
+        nonlocal looks
+        looks += 1
+        return None if (view := stage.session(session)).status.active else view
+
+    argv = ["-m", "zwarm_tui", "--project", str(stage.project), "delegate", "@hang"]
+    engine = await asyncio.create_subprocess_exec(
+        sys.executable, *argv, env={**os.environ, "ZWARM_HOST": "never"}, stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await eventually(lambda: has_log(database(stage.project)) and stage.json("ls"))
+        (session,) = [s["id"] for s in stage.json("ls")]
+        await eventually(lambda: stage.session(session).status.value == "running")
+        waiting = asyncio.create_task(_wait(Call(given=stage.project), done, None))
+        await eventually(lambda: looks >= 3, "it waits beside it")
+    finally:
+        engine.kill()
+        await engine.wait()
+    async with asyncio.timeout(PATIENCE):
+        view = await waiting
+    assert view is not None
+    assert view.status.value == "interrupted"
+    assert await _wait(Call(given=stage.project), lambda: None, 0) is None
 
 
 async def test_one_that_is_just_starting_or_leaving_is_waited_for(

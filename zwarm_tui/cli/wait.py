@@ -70,21 +70,34 @@ async def _wait(call: Call, done: Callable[[], R | None], timeout: float | None)
 
     # A host tells when something happened; one that died is started again, since what
     # it ran is over, and only its successor can say so.
-    client: EngineClient | None = None
-    with contextlib.suppress(LockedError):  # someone runs the agents without a host: look now and then
-        await settled(call.project)
-        if (found := done()) is not None:
-            return found  # a host that was just leaving ended it: no other is started for that
-        client = await connect(call.project, load(call.project).settings)
+    until = None if timeout is None else time.monotonic() + timeout
+    while True:
+        with contextlib.suppress(LockedError):
+            await settled(call.project)
+            if (found := done()) is not None:
+                return found  # a host that was just leaving ended it: no other is started for that
+            client = await connect(call.project, load(call.project).settings)
+            break
+        # Someone runs the agents without a host. If they die, it is as if a host had.
+        while holder(state_dir(call.project)) is not None:
+            if (found := done()) is not None:
+                return found
+            if (left := _left(until)) <= 0:
+                return None
+            await asyncio.sleep(left)
     try:
-        return await follow(call, client, done, timeout)
+        return await follow(call, client, done, None if until is None else until - time.monotonic())
     finally:
-        if client is not None:
-            await client.aclose()
+        await client.aclose()
+
+
+def _left(until: float | None) -> float:
+    """Seconds to the next look, or to the last one; 0 or less where that was it."""
+    return _LOOK if until is None else min(_LOOK, until - time.monotonic())
 
 
 async def follow(
-    call: Call, client: EngineClient | None, done: Callable[[], R | None], timeout: float | None = None
+    call: Call, client: EngineClient, done: Callable[[], R | None], timeout: float | None = None
 ) -> R | None:
     """Look whenever the log has grown until `done` finds something; None: it never did,
     in `timeout` seconds."""
@@ -105,8 +118,7 @@ async def follow(
             await remote.connection()  # one that can't be had again is said, not waited for
             if remote.trouble:
                 call.note_once(f"zwarm-tui: {remote.trouble}; still waiting")
-        left = _LOOK if until is None else min(_LOOK, until - time.monotonic())
-        if left <= 0:
+        if (left := _left(until)) <= 0:
             return None
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(news.wait(), left)
