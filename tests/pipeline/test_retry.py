@@ -233,8 +233,8 @@ async def test_the_idle_timeout_can_be_off(idle: float | None) -> None:
 
 
 async def test_any_message_is_a_sign_of_life() -> None:
-    drive = Drive(Client(*[x for _ in range(5) for x in (IDLE / 2, object())], END))
-    assert (await drive.run()).success
+    drive = Drive(Client(*[x for _ in range(5) for x in (0.25, object())], END))
+    assert (await drive.run(idle=1.0)).success
 
 
 async def test_an_exit_is_retried_by_its_own_count() -> None:
