@@ -149,11 +149,11 @@ async def test_nothing_changed_since_the_gate_failed(sessions: CodexSessionManag
 async def test_a_gate_that_hangs_is_ended_with_all_it_started(
     sessions: CodexSessionManager, folder: Path
 ) -> None:
-    gate = CommandGate(name="slow", command="echo before; sleep 987 & sleep 987", timeout=0.5)
+    gate = CommandGate(name="slow", command="echo before; sleep 987 & sleep 987", timeout=1.5)
     config = AgentSessionConfig(max_gate_retries=1)
     done = await AgentSessionRunner(sessions, config, gates=[gate]).run_session(work(folder, "@say Hm."))
     (evidence,) = logged(sessions, done.session_id, e.GateDone)
-    assert evidence.error == "timed out: timeout = 0.5 s"  # type: ignore[attr-defined]
+    assert evidence.error == "timed out: timeout = 1.5 s"  # type: ignore[attr-defined]
     assert evidence.exit_code is None  # type: ignore[attr-defined]
     assert "before" in evidence.output  # type: ignore[attr-defined]
     assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "987"]]
@@ -284,7 +284,7 @@ async def test_a_reviewer_that_returns_something_else_is_a_bug(
 
 
 async def test_a_silent_agent_is_resumed(sessions: CodexSessionManager, folder: Path) -> None:
-    config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=0.5)
+    config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=1.5)
     done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@run echo a >> a.txt\n@hang"))
     assert done.success
     assert done.summary == "Went on."
@@ -294,14 +294,14 @@ async def test_a_silent_agent_is_resumed(sessions: CodexSessionManager, folder: 
     assert len(sessions.list_sessions()) == 1
     (retry,) = logged(sessions, done.session_id, e.RetryScheduled)
     assert (retry.what, retry.attempt, retry.attempts) == ("idle", 1, 2)  # type: ignore[attr-defined]
-    assert "idle_timeout_seconds = 0.5" in retry.reason  # type: ignore[attr-defined]
+    assert "idle_timeout_seconds = 1.5" in retry.reason  # type: ignore[attr-defined]
 
 
 async def test_silence_while_a_command_runs_is_no_silence(
     sessions: CodexSessionManager, folder: Path
 ) -> None:
-    config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=0.3)
-    done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@run sleep 1\n@say Slept."))
+    config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=1.2)
+    done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@run sleep 2\n@say Slept."))
     assert done.success
     assert done.summary == "Slept."
     assert sessions.get_session(done.session_id or "").view.turns == 1
@@ -309,8 +309,8 @@ async def test_silence_while_a_command_runs_is_no_silence(
 
 async def test_time_in_the_queue_is_no_silence(tmp_path: Path, folder: Path) -> None:
     async with CodexSessionManager(tmp_path / "z", executor="demo", max_concurrent=1) as sessions:
-        first = await sessions.start_session("@sleep 1", working_dir=folder)
-        config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=0.6)
+        first = await sessions.start_session("@sleep 2", working_dir=folder)
+        config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=1.5)
         done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@say x"))
         assert done.success
         assert sessions.get_session(done.session_id or "").view.turns == 1
