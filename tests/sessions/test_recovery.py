@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from zwarm_tui.core import events as e
 from zwarm_tui.executors.base import ExecutorSettings
+from zwarm_tui.executors.codex.rollout import read
 from zwarm_tui.sessions.recovery import endings
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
@@ -20,16 +21,48 @@ COUNTS = st.sampled_from([(100, 0, 10), (100, 50, 10), (200, 0, 10)])
 """Few, so that many responses of a turn have the same ones."""
 
 
+Entry = dict[str, object]
+
+
+def item(what: str, **payload: object) -> Entry:
+    return {"type": "response_item", "payload": {"type": what, **payload}}
+
+
+def user(said: str) -> Entry:
+    return item("message", role="user", content=[{"type": "input_text", "text": said}])
+
+
+def output(text: str, call: str = "c1") -> Entry:
+    return item("function_call_output", call_id=call, output=text)
+
+
+BEGIN: list[Entry] = [
+    {"type": "session_meta", "payload": {"id": "thread"}},
+    {"type": "event_msg", "payload": {"type": "task_started", "turn_id": "turn"}},
+    user("task"),
+]
+CALL = item("function_call", call_id="c1")
+RESPONSE: Entry = {
+    "type": "token_usage_record",
+    "payload": {"turn_id": "turn", "response_id": "r", "usage": {"input_tokens": 9}},
+}
+ABORTED: Entry = {"type": "event_msg", "payload": {"type": "turn_aborted", "turn_id": "turn"}}
+COMPLETE: Entry = {"type": "event_msg", "payload": {"type": "task_complete", "turn_id": "turn"}}
+MARKER = user("<turn_aborted>\nThe user interrupted the previous turn.")
+CUT_CALL = output("Wall time: 3.4 seconds\naborted by user")
+
+
 def rollout(home: Path, responses: list[tuple[int, int, int]]) -> None:
-    """A thread's file: one turn with these responses, each followed by a command."""
-    entries: list[dict[str, object]] = [
-        {"type": "session_meta", "payload": {"id": "thread"}},
-        {"type": "event_msg", "payload": {"type": "task_started", "turn_id": "turn"}},
-    ]
+    """A thread's file: one turn with these responses, of which codex recorded the end."""
+    entries = list(BEGIN)
     for number, (fresh, cached, output) in enumerate(responses):
         usage = {"input_tokens": fresh, "cached_input_tokens": cached, "output_tokens": output}
         record = {"turn_id": "turn", "response_id": f"r{number}", "usage": usage}
         entries.append({"type": "token_usage_record", "payload": record})
+    write(home, [*entries, ABORTED])
+
+
+def write(home: Path, entries: list[Entry]) -> None:
     days = home / "sessions" / "2026" / "01" / "01"
     days.mkdir(parents=True)
     (days / "rollout-1.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
@@ -95,3 +128,27 @@ def test_what_a_cut_turn_asked_for_waits_no_more(tmp_path: Path) -> None:
     assert answered.answer is None
     reader.close()
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("entries", "complete"),
+    [
+        ([RESPONSE, COMPLETE], True),
+        ([CALL, RESPONSE, CUT_CALL, MARKER, ABORTED], True),
+        ([CALL, RESPONSE, output("aborted by user after 2.0s"), MARKER, ABORTED], True),
+        ([CALL, item("function_call", call_id="c2"), RESPONSE, output("x", "c2"), CUT_CALL, ABORTED], True),
+        ([CALL, RESPONSE, output("done"), MARKER, ABORTED], False),
+        ([CALL, RESPONSE, output("the merge was aborted"), MARKER, ABORTED], False),
+        ([RESPONSE, user("and more"), MARKER, ABORTED], False),
+        ([RESPONSE, user("and more"), RESPONSE, COMPLETE], True),
+        ([MARKER, ABORTED], False),
+        # Killed, with what came last unwritten: the output and the next response, perhaps.
+        ([CALL, RESPONSE], False),
+        ([RESPONSE], False),
+    ],
+)
+def test_whether_a_response_was_under_way_is_told_by_how_the_record_ends(
+    entries: list[Entry], complete: bool
+) -> None:
+    found = read(json.dumps(entry) for entry in [*BEGIN, *entries])
+    assert found.turns["turn"].reported is complete

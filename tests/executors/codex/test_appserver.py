@@ -156,6 +156,17 @@ async def test_steer_reaches_the_running_turn(codex: AppServer, spec: ThreadSpec
         await codex.steer(thread, "too late")
 
 
+async def test_steer_cuts_a_response_off(codex: AppServer, spec: ThreadSpec, model: ModelServer) -> None:
+    sink = Sink()
+    thread = await codex.start(spec, sink)
+    turn = asyncio.create_task(codex.run_turn(thread, "@run true\n@say partial\n@hang"))
+    await sink.until(e.TextDelta)
+    await codex.steer(thread, "go on\n@say second")
+    assert (await turn).status == "completed"
+    assert len(model.requests) == 3
+    assert len(sink.of(e.UsageUnknown)) == 1
+
+
 async def test_interrupt_cuts_a_response_off(codex: AppServer, spec: ThreadSpec) -> None:
     sink = Sink()
     thread = await codex.start(spec, sink)

@@ -142,6 +142,22 @@ async def test_an_http_error_costs_nothing(live: LiveThread) -> None:
         assert len(sink(live).of(e.UsageUnknown)) == unknown, info
 
 
+async def test_a_message_put_in_between_two_responses_cuts_none_off(live: LiveThread) -> None:
+    def message() -> None:
+        notify(live, "item/started", threadId="t", turnId="u", item={"type": "userMessage", "id": "i"})
+
+    live.begin()
+    live.began("u")
+    message()
+    count = {"total": {"inputTokens": 100}, "last": {"inputTokens": 100}}
+    notify(live, "thread/tokenUsage/updated", threadId="t", turnId="u", tokenUsage=count)
+    message()
+    assert sink(live).of(e.UsageUnknown) == []
+    notify(live, "thread/tokenUsage/updated", threadId="t", turnId="u", tokenUsage=count)
+    message()
+    assert len(sink(live).of(e.UsageUnknown)) == 1
+
+
 async def test_a_turn_ends_once_and_by_its_own_end(live: LiveThread) -> None:
     turn = live.begin()
     live.began("u2")

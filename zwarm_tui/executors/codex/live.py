@@ -41,6 +41,8 @@ class Turn:
     settled: bool = False
     sent: bool = False
     """It is with the server, and ends with it."""
+    messages: int = 0
+    """Those that codex has taken in: the first, and what was put into the turn."""
     let_go: bool = False
     """It was ended without the server, which may only come to begin it."""
     began: float = field(default_factory=time.time)
@@ -154,6 +156,8 @@ class LiveThread:
             self.began(text(obj(params, "turn"), "id"))
             if self.turn is not None:
                 self.turn.under_way.set()
+        elif method == "item/started" and text(obj(params, "item"), "type") == "userMessage":
+            self._message()
         elif method == "turn/completed":
             self._completed(params)
         elif method == "serverRequest/resolved":
@@ -176,6 +180,17 @@ class LiveThread:
             elif self.turn is not None and isinstance(event, (e.TextDelta, e.ReasoningDelta)):
                 self.turn.settled = False
             self.sink.emit(event)
+
+    def _message(self) -> None:
+        """Codex took a message in. One that is put into the turn cuts off the response that
+        is under way; what came before a response had been reported by then."""
+        if (turn := self.turn) is None:
+            return
+        turn.messages += 1
+        if turn.messages > 1 and not turn.settled:
+            self.sink.emit(
+                e.UsageUnknown("the message cut a response off, whose tokens are reported nowhere")
+            )
 
     def _completed(self, params: Any) -> None:
         turn, ended = self.turn, turn_ended(params)

@@ -3,13 +3,16 @@
 They hold a `token_usage_record` for each model response, with an id of its own, and
 outlive a kill of codex, and of whoever drove it. Codex writes one down at once, and tells
 it only after the commands that the response asked for. So what it did not get to tell, or
-a dead engine to record, can be made up for; and whether a response was cut off can be told.
+a dead engine to record, can be made up for. Whether a response was cut off can be told where
+codex came to record the turn's end, as it does when it is hung up on: of one that was killed
+what it did last may be missing.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +22,7 @@ from typing import Any
 from zwarm_tui.core.events import Usage
 from zwarm_tui.executors.base import ExecutorSettings
 from zwarm_tui.executors.codex.usage import Tokens
-from zwarm_tui.executors.codex.values import obj, text
+from zwarm_tui.executors.codex.values import obj, seq, text
 
 _COUNTS = (
     "input_tokens",
@@ -31,6 +34,14 @@ _COUNTS = (
 
 _SLACK = 60.0
 """Seconds by which a file's time may lie before ours (clocks of file systems)."""
+
+_ABORTED = re.compile(r"(Wall time: [\d.]+ seconds\n)?aborted( by user( after [\d.]+s)?)?")
+"""What codex puts in the place of an output when the turn is aborted."""
+
+_MARKER = "<turn_aborted>"
+"""So begins the message by which the agent learns of that later."""
+
+_ENDS = ("task_complete", "turn_aborted")
 
 Counts = tuple[int, ...]
 
@@ -48,11 +59,13 @@ def home(codex: ExecutorSettings) -> Path:
 
 @dataclass
 class Turn:
-    """A turn as a rollout has it: its responses by id; `reported` is False where one
-    may have been under way when the file ended."""
+    """A turn as a rollout has it: its responses by id; `reported` is False where another
+    one may have been under way when the turn, or the file, ended."""
 
     responses: dict[str, Usage] = field(default_factory=dict)
     reported: bool = False
+    between: bool = False
+    """So far: after a response, and before the next one."""
 
     def besides(self, booked: Counter[Counts]) -> list[Usage]:
         """Its responses without those that are booked. A report names no response, so
@@ -104,21 +117,26 @@ def read(lines: Iterator[str]) -> Rollout:
             found.turns.setdefault(turn, Turn()).responses[response] = made
             found.roots.setdefault(root or turn, {})[response] = made
             if current is not None:
-                current.reported = True
+                current.between = True
+        elif what in _ENDS and current is not None:
+            current.reported = current.between
         elif kind == "response_item" and current is not None:
-            _call(payload, what, calls, current)
+            _heed(payload, what, calls, current)
     return found
 
 
-def _call(payload: dict[str, Any], what: str, calls: set[str], turn: Turn) -> None:
-    """After the last output that a response asked for, the next response begins; not so
-    after what codex puts in the place of one when the turn is aborted."""
+def _heed(payload: dict[str, Any], what: str, calls: set[str], turn: Turn) -> None:
+    """The next response begins after the last output that one asked for, and after a message
+    that was put into the turn; not so after what codex puts there as it aborts the turn."""
     if what.endswith("_call_output"):
         calls.discard(text(payload, "call_id"))
-        if not calls and not text(payload, "output").endswith(("aborted by user", "aborted")):
-            turn.reported = False
+        if not calls and not _ABORTED.fullmatch(text(payload, "output")):
+            turn.between = False
     elif what.endswith("_call") and text(payload, "call_id"):
         calls.add(text(payload, "call_id"))
+    elif what == "message" and text(payload, "role") == "user":
+        said = "".join(text(part, "text") for part in seq(payload, "content"))
+        turn.between = turn.between and said.startswith(_MARKER)
 
 
 def recent(folder: Path, since: float) -> list[Rollout]:
