@@ -9,6 +9,8 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -22,6 +24,7 @@ from zwarm_tui.config.settings import Settings
 from zwarm_tui.core.errors import LockedError, ReadOnlyError, ZwarmError
 from zwarm_tui.core.model import TIP, SessionView
 from zwarm_tui.engine import Engine
+from zwarm_tui.host import start
 from zwarm_tui.host.connect import connect, settled
 from zwarm_tui.host.start import wait_gone
 from zwarm_tui.store.lock import ProjectLock
@@ -362,6 +365,46 @@ def test_left_turns_go_on_where_they_were_and_nowhere_else(stage: Stage) -> None
     goes_on = (["interrupted", "running"], ["interrupted", "completed"])
     until(lambda: [t.status.value for t in reader.turns(session, ((1, TIP),))] in goes_on)
     reader.close()
+
+
+def test_who_starts_it_hears_that_it_gets_on_with_what_was_left(stage: Stage) -> None:
+    sessions = [stage.json("delegate", "@hang")["session_id"] for _ in range(2)]
+    for session in sessions:
+        until(lambda session=session: stage.session(session).status.value == "running")
+    stage.json("host", "stop", "--running", "leave")
+    hears, tells = os.pipe()
+    argv = [sys.executable, "-m", "zwarm_tui", "--project", str(stage.project), "host", "run", "--ready"]
+    subprocess.run([*argv, str(tells)], pass_fds=[tells], check=True, timeout=60)
+    os.close(tells)
+    with os.fdopen(hears, "rb") as told:
+        assert told.readline() == b"  {}\n"
+    assert [stage.session(session).turns for session in sessions] == [2, 2], "they go on by then"
+
+
+def test_a_host_that_gets_on_is_waited_for_and_one_that_says_nothing_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = 0.0
+
+    def select(*given: Any) -> tuple[list[int], list[int], list[int]]:
+        """15 s pass, and there is a word; after the last one there is none."""
+        nonlocal clock
+        clock += min(given[3], 15.0)
+        if given[3] < 15.0 or not words:
+            return [], [], []
+        os.write(tells, words.pop(0))
+        return [hears], [], []
+
+    monkeypatch.setattr(start, "select", SimpleNamespace(select=select))
+    monkeypatch.setattr(start, "time", SimpleNamespace(monotonic=lambda: clock))
+    hears, tells = os.pipe()
+    words = [b" ", b" ", b"{}\n"]
+    assert start._hear(hears) == {}
+    assert clock == 45.0
+    words = [b" "]
+    assert start._hear(hears) is None
+    os.close(hears)
+    os.close(tells)
 
 
 def test_it_is_not_started_again_and_again(stage: Stage) -> None:

@@ -58,7 +58,7 @@ def run(call: Call, ready: int | None, anyway: bool) -> None:
 
 def _be(call: Call, starts: list[float], ready: int | None = None) -> None:
     from zwarm_tui.host import life
-    from zwarm_tui.host.start import tell
+    from zwarm_tui.host.start import tell, tell_progress
     from zwarm_tui.wire import place
 
     def is_ready() -> None:
@@ -69,7 +69,11 @@ def _be(call: Call, starts: list[float], ready: int | None = None) -> None:
             value = {"running": True, "pid": card.pid if card else None}
             call.answer(value, lambda: [f"host of {call.project}; Ctrl-C ends it"])
 
-    asyncio.run(life.run(call.project, is_ready, starts=starts))
+    def gets_on() -> None:
+        if ready is not None:
+            tell_progress(ready)
+
+    asyncio.run(life.run(call.project, is_ready, progress=gets_on, starts=starts))
 
 
 @verb

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from zwarm_tui.config.paths import state_dir
@@ -36,14 +37,15 @@ async def wind_up(engine: Engine, server: HostServer) -> None:
         _file(engine).write_text(json.dumps(left))
 
 
-async def take_up(engine: Engine) -> None:
-    """Go on with what the last host left for this one."""
+async def take_up(engine: Engine, progress: Callable[[], None]) -> None:
+    """Go on with what the last host left for this one; `progress` is called before each."""
     try:
         left = json.loads(_file(engine).read_text())
     except (OSError, ValueError):
         return
     _file(engine).unlink()  # first: what crashes the host must not do so twice
     for session, branch in left:
+        progress()
         try:
             with engine.sessions.on_branch(branch):  # wherever the project is now
                 view = engine.sessions.get_session(session).view

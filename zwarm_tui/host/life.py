@@ -35,10 +35,13 @@ SETTLED = 60.0
 """A host that lives for so many seconds did not crash at its start."""
 
 
-async def run(project: Path, ready: Callable[[], None], *, starts: list[float]) -> None:
+async def run(
+    project: Path, ready: Callable[[], None], *, progress: Callable[[], None], starts: list[float]
+) -> None:
     """Be the project's host until it is told to end. `ready` is called once clients can
-    connect; `starts` are those of hosts that died shortly before. `LockedError` where
-    another process runs the project's agents."""
+    connect, and what the last host left is under way again: `progress` with each turn of
+    that. `starts` are those of hosts that died shortly before. `LockedError` where another
+    process runs the project's agents."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     faulthandler.enable()
     os.environ[PROJECT_MARK] = project_id(project)
@@ -48,7 +51,7 @@ async def run(project: Path, ready: Callable[[], None], *, starts: list[float]) 
     engine.problems += [str(problem) for problem in loaded.problems]
     try:
         (state_dir(project) / "lock").chmod(0o600)
-        await _serve(engine, ready, starts, idle=loaded.settings.host.idle)
+        await _serve(engine, ready, progress, starts, idle=loaded.settings.host.idle)
     finally:
         await engine.aclose()
     log.info("ended")
@@ -67,7 +70,14 @@ async def end_leftovers(sessions: list[str]) -> None:
         log.warning("ended %d processes that a dead host had left", ended)
 
 
-async def _serve(engine: Engine, ready: Callable[[], None], starts: list[float], *, idle: float) -> None:
+async def _serve(
+    engine: Engine,
+    ready: Callable[[], None],
+    progress: Callable[[], None],
+    starts: list[float],
+    *,
+    idle: float,
+) -> None:
     loop = asyncio.get_running_loop()
     server = HostServer(engine)
     socket = place.new_socket(engine.project)
@@ -85,7 +95,8 @@ async def _serve(engine: Engine, ready: Callable[[], None], starts: list[float],
         loop.add_signal_handler(number, server.stop, "interrupt")
     loop.add_signal_handler(signal.SIGCHLD, _soon(loop, reap_adopted))
     log.info("host of %s, version %s", engine.project, __version__)
-    await leave.take_up(engine)
+    # Before anybody is told to look: what goes on at once shall not seem interrupted.
+    await leave.take_up(engine, progress)
     ready()
     watch = asyncio.create_task(_watch(engine, server, idle), name="idle watch")
     try:

@@ -19,7 +19,7 @@ from zwarm_tui.store.lock import holder
 from zwarm_tui.wire import place, rpc
 
 PATIENCE = 20.0
-"""Seconds a host gets to be ready (it takes half a second)."""
+"""Seconds a host gets to be ready (it takes half a second), or to get on with it."""
 CRASHES = 3
 CRASH_WINDOW = 60.0
 """So many hosts that died in so many seconds, and no more are started by themselves."""
@@ -97,6 +97,12 @@ def tell(ready: int, error: Exception | None = None) -> None:
     os.close(ready)
 
 
+def tell_progress(ready: int) -> None:
+    """Tell who started this host that it is up, and will be ready."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(ready, b" ")  # before JSON it means nothing
+
+
 def _hear(read: int) -> dict[str, Any] | None:
     """What the host tells; None where it dies or says nothing for too long."""
     said, until = b"", time.monotonic() + PATIENCE
@@ -107,6 +113,7 @@ def _hear(read: int) -> dict[str, Any] | None:
         if not chunk:
             return None
         said += chunk
+        until = time.monotonic() + PATIENCE
     found: dict[str, Any] = json.loads(said)
     return found
 
