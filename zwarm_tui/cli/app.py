@@ -87,7 +87,7 @@ def zwarm_tui(context: click.Context) -> int | None:
 def open_screen(call: Call) -> int:
     require_terminal()
     project = call.project
-    from zwarm_tui.tui.app import run  # textual: only this verb pays for it
+    from zwarm_tui.tui.start import run  # textual: only this verb pays for it
 
     return run(project)
 
