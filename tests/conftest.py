@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ MARK = f"STARTED_BY_TESTS_OF={os.getpid()}"
 os.environ.update([MARK.split("=")])
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile all anew
 sys.dont_write_bytecode = False
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # a script's `pytest &` has it ignored, and children inherit that
 _PROC = Path("/proc")
 _SHARED = pytest.StashKey[set[int]]()
 _BEFORE = pytest.StashKey[set[int]]()

@@ -43,7 +43,7 @@ class EngineClient(Protocol):
     async def converse(
         self, session_id: str, message: str, *, steer: bool = False, confirm: bool = False
     ) -> Json:
-        """Say more to a session; with `steer` into its running turn. The session.
+        """Say more to a session; with `steer` into its running turn, if one runs. The session.
         `confirm`: yes, also beside running turns of another branch."""
 
     async def interrupt(self, session_id: str) -> Json:

@@ -52,7 +52,8 @@ def delegate(
 def say(call: Call, message: str, wait: bool, confirm: bool) -> int:
     """Talk to the pilot, who delegates.
 
-    Where a turn of the pilot runs, the message is put into it. Exit status 1 with
+    Where a turn of the pilot runs, the message is put into it; where it comes too late
+    for that one, it begins the next. Exit status 1 with
     --wait: the turn did not complete, or a budget keeps it from beginning.
     """
 
@@ -62,12 +63,12 @@ def say(call: Call, message: str, wait: bool, confirm: bool) -> int:
             return said
         from zwarm_tui.cli.wait import turn_ended
 
-        turn = await turn_ended(call, engine, said["session_id"], said["turn"])
+        turn = await turn_ended(call, engine, said["session_id"], said["turn"], message)
         reader, session, line = call.find(said["session_id"])
-        replies = [m for m in reader.messages(session.id, line) if m["turn"] == said["turn"]]
+        replies = [m for m in reader.messages(session.id, line) if m["turn"] == turn.turn]
         reply = "\n\n".join(m["content"] for m in replies if m["role"] == "assistant")
         error = _held_by(reader, turn) if turn.held else turn.error
-        return {**said, "status": turn.status.value, "error": error, "reply": reply}
+        return {**said, "turn": turn.turn, "status": turn.status.value, "error": error, "reply": reply}
 
     outcome: dict[str, Any] = {}
 

@@ -124,16 +124,20 @@ async def follow(
             await asyncio.wait_for(news.wait(), left)
 
 
-async def turn_ended(call: Call, client: EngineClient, session: str, number: int) -> TurnView:
-    """A turn of a session, on the line where the project is now, once it has ended, or
-    can't begin before someone decides: a budget holds it."""
+async def turn_ended(call: Call, client: EngineClient, session: str, number: int, message: str) -> TurnView:
+    """The turn of a session that a message went to, on the line where the project is now, once
+    it has ended, or can't begin before someone decides: a budget holds it. Where the message
+    came too late for turn `number`, that is the next one."""
     reader = call.reader()
     assert reader is not None
     line = reader.position().path
 
     def done() -> TurnView | None:
-        turns = reader.turns(session, line)
-        return next((t for t in turns if t.turn == number and (t.end_seq is not None or t.held)), None)
+        turns = {t.turn: t for t in reader.turns(session, line) if t.turn in (number, number + 1)}
+        turn, after = turns[number], turns.get(number + 1)
+        if after is not None and message in after.prompt and message not in turn.prompt:
+            turn = after  # it stands in the log as soon as the other one has ended
+        return turn if turn.end_seq is not None or turn.held else None
 
     turn = await follow(call, client, done)
     assert turn is not None

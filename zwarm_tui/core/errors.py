@@ -15,6 +15,7 @@ where there is one, what to do next; screens and the command line show it as it 
     ├── ExecutorError         an agent could not be found, started or spoken to
     │   ├── UnknownAgentError  (it is wrong use, too)
     │   ├── ThreadLostError
+    │   ├── TurnOverError
     │   └── TmuxError
     ├── ProviderMismatchError
     └── ParseError            an agent's answer is not what was asked for
@@ -92,6 +93,10 @@ class UnknownAgentError(ExecutorError, UsageError):
 
 class ThreadLostError(ExecutorError):
     """The agent does not know that thread any more."""
+
+
+class TurnOverError(ExecutorError):
+    """The turn that a message was meant for ends at this moment: it begins the next one."""
 
 
 class TmuxError(ExecutorError):

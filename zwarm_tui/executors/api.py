@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import ExecutorError
+from zwarm_tui.core.errors import ExecutorError, TurnOverError
 from zwarm_tui.executors.api_model import ModelSource
 from zwarm_tui.executors.api_stream import Items
 from zwarm_tui.executors.api_thread import Messages, ThreadFile
@@ -96,7 +96,7 @@ class ApiExecutor:
     async def steer(self, thread: str, text: str) -> None:
         turn = self._get(thread).turn
         if turn is None:
-            raise ExecutorError("no turn runs that the message could be put into: send it as a new one")
+            raise TurnOverError("no turn runs that the message could be put into: send it as a new one")
         turn.steer(_clean(text))
 
     async def interrupt(self, thread: str) -> None:
@@ -159,7 +159,7 @@ class _Turn:
         try:
             self._run.enqueue(text)
         except UserError as error:
-            raise ExecutorError("the turn has just ended: send the message as a new one") from error
+            raise TurnOverError("the turn has just ended: send the message as a new one") from error
 
     async def run(self, text: str) -> e.TurnEnded:
         try:
@@ -184,7 +184,8 @@ class _Turn:
             status, why = "failed", self._source.explain(error, self._thread.spec.model)
         finally:
             self._finish()
-        return e.TurnEnded(status=status, turn_id=self.id, error=why)
+        unread = len(self._early) + (len(self._run.pending_messages) if self._run else 0)
+        return e.TurnEnded(status=status, turn_id=self.id, error=why, late=unread)
 
     def _prepare(self) -> tuple[Model, Agent[None, str | None], list[ModelMessage]]:
         """The model, an agent with the spec's tools, the thread's messages. Slow."""
@@ -262,10 +263,6 @@ class _Turn:
             path = self._thread.file.path
             self._emit(
                 e.Notice("error", f"the turn's last messages can't be kept in {path}: {error.strerror}")
-            )
-        if self._early or (self._run and self._run.pending_messages):
-            self._emit(
-                e.Notice("warning", "the turn ended before it read a message put into it: send it again")
             )
         last = messages[-1] if messages else None
         self._items.close(last if last and last.kind == "response" else None, self._interrupted)

@@ -171,7 +171,8 @@ class Executor(Protocol):
         where there is no `protocol`)."""
 
     async def steer(self, thread: str, text: str) -> None:
-        """Put a message into the running turn."""
+        """Put a message into the running turn. `TurnOverError` where that has just ended; one
+        that it was too late for all the same is counted in the turn's `TurnEnded.late`."""
 
     async def interrupt(self, thread: str) -> None:
         """Stop the running turn; `run_turn` then returns with status interrupted."""

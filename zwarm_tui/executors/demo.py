@@ -14,13 +14,13 @@ import os
 import re
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from zwarm_tui import __version__
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import ExecutorError, ThreadLostError
+from zwarm_tui.core.errors import ExecutorError, ThreadLostError, TurnOverError
 from zwarm_tui.executors import demo_thread
 from zwarm_tui.executors.base import (
     Capabilities,
@@ -51,6 +51,8 @@ class _Running:
     interrupted: bool = False
     spending: bool = False
     """A response is under way whose usage was not reported yet."""
+    untaken: int = 0
+    """Messages that were put into it, and that it has not taken in yet."""
     requests: dict[str, e.ApprovalRequested | e.QuestionAsked] = field(default_factory=dict)
     tools: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -63,6 +65,8 @@ class _Live:
     sink: Sink
     file: Path
     turn: _Running | None = None
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the process of a turn is started."""
 
 
 class DemoExecutor:
@@ -174,16 +178,17 @@ class DemoExecutor:
         turns.append({"id": turn_id, "status": "running", "items": [{"user": text}]})
         demo_thread.write(live.file, turns)
         marks = {SESSION_MARK: live.spec.session, RUN_MARK: str(live.file)}
-        child = await spawn(
-            [sys.executable, "-I", "-S", str(_AGENT)],
-            cwd=live.spec.cwd,
-            env={**os.environ, **self._env, **live.spec.env, **marks},
-            stdin=True,
-        )
+        async with live.starting:
+            child = await spawn(
+                [sys.executable, "-I", "-S", str(_AGENT)],
+                cwd=live.spec.cwd,
+                env={**os.environ, **self._env, **live.spec.env, **marks},
+                stdin=True,
+            )
+            live.turn = turn = _Running(child, turn_id)
+            _send(turn, _order(live, turn_id))
         assert child.stderr is not None
         tail = StderrTail(child.stderr)
-        live.turn = turn = _Running(child, turn_id)
-        _send(turn, _order(live, turn_id))
         ended: e.TurnEnded | None = None
         try:
             ended = await self._listen(thread, live, turn)
@@ -201,7 +206,7 @@ class DemoExecutor:
                 task.cancel()
             if ended is None:
                 await sweep({RUN_MARK: str(live.file)})
-        return self._ended(live, turn, ended, status, stderr)
+        return replace(self._ended(live, turn, ended, status, stderr), late=turn.untaken)
 
     async def _listen(self, thread: str, live: _Live, turn: _Running) -> e.TurnEnded | None:
         """Pass on what the agent prints; its terminal line, or None where it had none."""
@@ -215,6 +220,9 @@ class DemoExecutor:
         return None
 
     def _take(self, live: _Live, turn: _Running, event: e.Event) -> None:
+        if isinstance(event, e.UserMessage):
+            turn.untaken -= 1
+            return
         live.sink.emit(event)
         if isinstance(event, e.Usage):
             turn.spending = False
@@ -265,7 +273,16 @@ class DemoExecutor:
         )
 
     async def steer(self, thread: str, text: str) -> None:
-        _send(self._running(thread), {"steer": text})
+        live = self._get(thread)
+        async with live.starting:
+            turn = live.turn
+        if turn is None:
+            raise TurnOverError("no turn runs that the message could be put into: send it as a new one")
+        self._steer(turn, text)
+
+    def _steer(self, turn: _Running, text: str) -> None:
+        turn.untaken += 1
+        _send(turn, {"steer": text})
 
     async def interrupt(self, thread: str) -> None:
         turn = self._running(thread)
@@ -280,7 +297,7 @@ class DemoExecutor:
         asked = isinstance(event, e.QuestionAsked)
         turn.spending = True
         if message and not asked and decision == "decline":
-            _send(turn, {"steer": message})
+            self._steer(turn, message)
         _send(turn, {"id": request, "result": message if asked else decision})
 
     # -- the end ------------------------------------------------------------------------------

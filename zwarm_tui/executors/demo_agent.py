@@ -103,6 +103,7 @@ class Agent:
         steered, self._steered = self._steered, []
         for text in steered:
             self._remember({"user": text})
+            self._emit({"type": "message", "text": text})
         return bool(steered)
 
     def _act(self, action: script.Action) -> None:

@@ -19,8 +19,9 @@ WINDOW = 272_000
 def parse(line: bytes | str) -> e.Event:
     """The event of one line, with or without its end.
 
-    A call of a tool comes back as `ToolStarted`, whose item is the name that its result
-    goes to. Counts are normalised: the agent's input includes the cached tokens."""
+    A call of a tool comes back as `ToolStarted`, whose item is the name that its result goes
+    to; a message that was put into the turn comes back once the agent has taken it in. Counts
+    are normalised: the agent's input includes the cached tokens."""
     text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
     text = text.rstrip("\r\n")
     try:
@@ -114,6 +115,7 @@ def _turn_ended(raw: dict[str, Any]) -> e.TurnEnded:
 
 
 _EVENTS: dict[str, Callable[[dict[str, Any]], e.Event]] = {
+    "message": lambda raw: e.UserMessage(_str(raw, "text"), steer=True),
     "turn.started": lambda raw: e.TurnStarted(_str(raw, "turn")),
     "text.delta": lambda raw: e.TextDelta(_str(raw, "item"), _str(raw, "text")),
     "text": lambda raw: e.Text(_str(raw, "item"), _str(raw, "text")),

@@ -77,9 +77,9 @@ class Pilot:
 
     async def say(self, message: str) -> ExecutorSession:
         """A message from the person: opens a turn, or steers the running one."""
-        if any(t.session == PILOT and t.branch == self._sessions.branch for t in self._sessions.running()):
-            return await self._sessions.steer(PILOT, message)
-        await self._sessions.ensure_role_session(
-            PILOT, executor=self.brain.executor.name, model=self.brain.model, working_dir=self._project
-        )
-        return await self._sessions.send_message(PILOT, message)
+        running = self._sessions.running(self._sessions.branch)
+        if not any(turn.session == PILOT and not turn.ended for turn in running):
+            await self._sessions.ensure_role_session(
+                PILOT, executor=self.brain.executor.name, model=self.brain.model, working_dir=self._project
+            )
+        return await self._sessions.steer(PILOT, message)

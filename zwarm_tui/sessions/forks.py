@@ -55,7 +55,7 @@ class Forks:
         if can == "tip" and source != done[-1]:
             raise UsageError(f"{adapter.name} can fork only at the last turn ({done[-1].turn})")
         sink = self._runner.sink(new, self._runner.branch, view.role)
-        spec = self._runner.spec(new, view.model, folder, view.role, view.settings)
+        spec = self._runner.roles[view.role].spec(new, view.model, str(folder), view.settings)
         forked = await adapter.fork(
             source.thread, spec, sink, at_turn=source.native_turn if can == "turn" else None
         )

@@ -9,6 +9,7 @@ after a restart.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -29,6 +30,7 @@ from zwarm_tui.sessions.requests import Requests
 from zwarm_tui.sessions.roles import RUN, Role
 from zwarm_tui.sessions.runner import Returned, TurnHook, TurnRunner
 from zwarm_tui.sessions.session import ExecutorSession
+from zwarm_tui.sessions.steering import steer
 from zwarm_tui.sessions.turn import Turn
 from zwarm_tui.sessions.worktrees import Worktrees
 from zwarm_tui.store.log import Store
@@ -221,15 +223,14 @@ class CodexSessionManager:
         return self._session(session)
 
     async def steer(self, session_id: str, message: str) -> ExecutorSession:
-        """Put a message into the running turn of an agent that can take it."""
-        turn = self._runner.alive(session_id)
-        if not turn.executor.capabilities.steer:
-            raise UsageError(f"{turn.executor.name} takes no message in mid turn: wait, or interrupt it")
-        assert turn.thread is not None
-        await turn.executor.steer(turn.thread, message)
-        self._runner.record(turn.session, turn.number, e.UserMessage(message, steer=True), branch=turn.branch)
-        await self.store.commit()
-        return self._session(turn.session)
+        """Put a message into the running turn of an agent that can take it. Where none runs
+        any more, and where it comes too late for its agent, it begins the next turn."""
+        if not message.strip():
+            raise UsageError("a message needs some words")
+        session = self.reader.find(session_id)
+        if not await steer(self._runner, session, message):
+            return await self.send_message(session, message)
+        return self._session(session)
 
     async def fork_session(
         self, session_id: str, *, at_turn: int | None = None, working_dir: str | Path | None = None
@@ -292,12 +293,12 @@ class CodexSessionManager:
     async def wait(self, session_id: str, timeout: float | None = None) -> ExecutorSession:
         """The session when no turn of it runs; `TimeoutError` after `timeout` seconds."""
         session = self.reader.find(session_id)
-        turn = self._runner.turns.get((session, self.branch))
-        if turn is not None and turn.task is not None:
-            done, _ = await asyncio.wait({turn.task}, timeout=timeout)
-            if not done:
-                raise TimeoutError(f"{session} still runs after {timeout:g} s")
-        return self._session(session)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while (task := self._runner.task(session)) is not None:
+                    await asyncio.wait({task})
+                return self._session(session)
+        raise TimeoutError(f"{session} still runs after {timeout:g} s")
 
     async def wait_for_attention(self, timeout: float) -> list[str]:
         """Ids of the branch's sessions that need attention: at once where some do,

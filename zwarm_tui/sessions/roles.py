@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
-from zwarm_tui.executors.base import Approvals, Sandbox, Tool, ToolHandler
+from zwarm_tui.executors.base import Approvals, Sandbox, ThreadSpec, Tool, ToolHandler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,22 @@ class Role:
             return None
         shape = [[t.name, t.description, t.schema] for t in self.tools]
         return hashlib.sha256(json.dumps([shape, self.instructions]).encode()).hexdigest()[:16]
+
+    def spec(self, session: str, model: str | None, cwd: str, settings: dict[str, Any]) -> ThreadSpec:
+        """All that a thread of this session needs, on every start, resume and fork."""
+        return ThreadSpec(
+            session=session,
+            cwd=cwd,
+            model=model,
+            sandbox=self.sandbox or settings.get("sandbox", "workspace-write"),
+            approvals=self.approvals or settings.get("approvals", "on-request"),
+            questions=settings.get("questions", True),
+            env=settings.get("env", {}),
+            config=settings.get("config", {}),
+            instructions=self.instructions,
+            tools=self.tools,
+            tools_only=self.tools_only,
+        )
 
 
 EXECUTOR = Role()

@@ -7,21 +7,19 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.attention import Reason
 from zwarm_tui.core.errors import ExecutorError, StoreError, UsageError, ZwarmError
 from zwarm_tui.core.long_sessions import is_long, warning
 from zwarm_tui.core.model import SessionView, TurnView
-from zwarm_tui.executors.base import ThreadSpec
 from zwarm_tui.sessions.binding import Binder, Bound, moved
 from zwarm_tui.sessions.budget import Budgets
+from zwarm_tui.sessions.ending import closing, next_turn, outcome
 from zwarm_tui.sessions.holds import Holds
 from zwarm_tui.sessions.roles import EXECUTOR, RUN, RUNS, Role
 from zwarm_tui.sessions.silence import IdleWatch
-from zwarm_tui.sessions.turn import ThreadSink, Turn, withdrawn
+from zwarm_tui.sessions.turn import ThreadSink, Turn
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
 
@@ -88,15 +86,16 @@ class TurnRunner:
 
     # -- the log --------------------------------------------------------------------
 
-    def write(self, record: e.Record) -> None:
-        self.store.append(record)
+    def write(self, *records: e.Record) -> None:
+        """Append them; who reads one of them finds all."""
+        self.store.append(*records)
         if self._events is not None:
-            self._events(record)
+            for record in records:
+                self._events(record)
 
     def record(self, session: str, turn: int, *events: e.Event, branch: int | None = None) -> None:
         """Append events of a session, in this order."""
-        for event in events:
-            self.write(e.Record(event, session, branch or self.branch, turn, time.time()))
+        self.write(*(e.Record(event, session, branch or self.branch, turn, time.time()) for event in events))
 
     def view(self, session: str, branch: int | None = None) -> SessionView:
         """The session as a branch (the current one) sees it."""
@@ -116,19 +115,34 @@ class TurnRunner:
             raise UsageError(f"no turn runs on {session}")
         return turn
 
+    def has_place(self, turn: Turn) -> bool:
+        """Nothing but its own preparation keeps the turn from beginning."""
+        return not self.roles[self.view(turn.session, turn.branch).role].queued or not self._slots.locked()
+
+    def task(self, session: str) -> asyncio.Task[None] | None:
+        """What runs the session's turn on this branch, until the turn is over."""
+        turn = self.turns.get((session, self.branch))
+        return turn.task if turn and turn.task and not turn.task.done() else None
+
     # -- a turn's life ----------------------------------------------------------------
 
     async def queue(self, turn: Turn) -> None:
         """Take a turn in; returns when that is in the log."""
         self.turns[turn.key] = turn
-        self.record(turn.session, turn.number, e.UserMessage(turn.text, turn.origin), branch=turn.branch)
+        self.write(_opening(turn))
         try:
             await self.store.commit()
         except StoreError as error:
-            del self.turns[turn.key]
-            refused = e.TurnEnded(status="failed", error=f"not begun: {error}")
-            self.record(turn.session, turn.number, refused, branch=turn.branch)
+            self._refuse(turn, error)
             raise
+        await self._start(turn)
+
+    def _refuse(self, turn: Turn, error: StoreError) -> None:
+        del self.turns[turn.key]
+        refused = e.TurnEnded(status="failed", error=f"not begun: {error}")
+        self.record(turn.session, turn.number, refused, branch=turn.branch)
+
+    async def _start(self, turn: Turn) -> None:
         turn.task = asyncio.create_task(self._run(turn), name=f"turn {turn.session}/{turn.number}")
         await asyncio.sleep(0)  # let it begin: a task cancelled before that would never end its turn
         self._idle.begin()
@@ -163,6 +177,7 @@ class TurnRunner:
                     turn.running = True
                     return await self._serve(turn, view, role)
             await self._holds.begin(turn, reached)  # outside: what waits for its person takes no place
+            turn.placed.set()
 
     def take_up(self, turn: Turn, asked: e.ApprovalRequested) -> None:
         """Go on holding a turn that another engine held."""
@@ -184,7 +199,7 @@ class TurnRunner:
         await self._let_go_elsewhere(turn, view)
         sink = self.sink(turn.session, turn.branch, view.role)
         sink.begin(turn)
-        spec = self.spec(turn.session, view.model, Path(view.working_dir), view.role, view.settings)
+        spec = role.spec(turn.session, view.model, view.working_dir, view.settings)
         bound = await Binder(self.reader, turn.executor, self.live).bind(
             view, turn.branch, self.reader.path(turn.branch), turn.message, spec, sink, role.toolset
         )
@@ -198,6 +213,7 @@ class TurnRunner:
         # What a turn costs is found again by its thread: that has to be known before.
         await self.store.commit()
         turn.thread = bound.thread
+        turn.placed.set()
         text = "" if turn.follows else "\n\n".join([*(f"[{note}]" for note in notes), bound.text])
         return await turn.executor.run_turn(bound.thread, text)
 
@@ -224,25 +240,26 @@ class TurnRunner:
 
     async def _finish(self, turn: Turn, ended: e.TurnEnded) -> None:
         turn.ended = True
-        if turn.stop and ended.status in ("interrupted", "failed"):
-            ended = e.TurnEnded(
-                status=turn.stop,
-                turn_id=ended.turn_id,
-                error=turn.why if ended.status == "interrupted" else ended.error or turn.why,
-                exit_code=ended.exit_code,
-                stderr=ended.stderr,
-            )
-        closing: list[e.Event] = [withdrawn(request, event) for request, event in turn.requests.items()]
+        ended = outcome(turn, ended)
+        follow = None if self.closing else next_turn(turn, ended)
+        events = closing(turn, ended, goes_on=follow is not None)
         turn.requests.clear()
-        closing.append(ended)
-        reason = {"completed": Reason.COMPLETED, "failed": Reason.FAILED}.get(ended.status)
-        if reason is not None:
-            closing.append(e.AttentionRaised(reason.value, ended.error or ""))
-        self.record(turn.session, turn.number, *closing, branch=turn.branch)
-        with contextlib.suppress(StoreError):  # it is kept in memory, and `store.error` is shown
+        records = [e.Record(event, turn.session, turn.branch, turn.number, time.time()) for event in events]
+        self.write(*records, *([_opening(follow)] if follow is not None else []))
+        broken: StoreError | None = None
+        try:
             await self.store.commit()
             await self._warn_of_length(turn)
+        except StoreError as error:  # it is kept in memory, and `store.error` is shown
+            broken = error
         self.turns.pop(turn.key, None)
+        if follow is not None:
+            self.turns[follow.key] = follow
+            if broken is None:
+                await self._start(follow)
+            else:
+                self._refuse(follow, broken)
+        turn.placed.set()
         turn.gone.set()
         if turn.thread in self._sinks:
             self._sinks[turn.thread].turn = None
@@ -294,25 +311,6 @@ class TurnRunner:
         await asyncio.wait({task})
 
     # -- threads ----------------------------------------------------------------------
-
-    def spec(
-        self, session: str, model: str | None, folder: Path, role_name: str, settings: dict[str, Any]
-    ) -> ThreadSpec:
-        """All that a thread of this session needs, on every start, resume and fork."""
-        role = self.roles[role_name]
-        return ThreadSpec(
-            session=session,
-            cwd=str(folder),
-            model=model,
-            sandbox=role.sandbox or settings.get("sandbox", "workspace-write"),
-            approvals=role.approvals or settings.get("approvals", "on-request"),
-            questions=settings.get("questions", True),
-            env=settings.get("env", {}),
-            config=settings.get("config", {}),
-            instructions=role.instructions,
-            tools=role.tools,
-            tools_only=role.tools_only,
-        )
 
     def sink(self, session: str, branch: int, role: str) -> ThreadSink:
         """A sink for a thread-to-be; its tools act on the thread's own branch."""
@@ -393,3 +391,8 @@ class TurnRunner:
             await asyncio.wait(held)
         if self._ending:
             await asyncio.wait(set(self._ending))
+
+
+def _opening(turn: Turn) -> e.Record:
+    message = e.UserMessage(turn.text, turn.origin)
+    return e.Record(message, turn.session, turn.branch, turn.number, time.time())

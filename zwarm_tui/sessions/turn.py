@@ -48,9 +48,15 @@ class Turn:
     requests: dict[str, e.Event] = field(default_factory=dict)
     hold: Hold | None = None
     """A budget keeps it from beginning."""
+    steers: list[str] = field(default_factory=list)
+    """Messages that were put into it, or are about to be."""
+    untold: int = 0
+    """The last ones of those, which its agent has not accepted yet."""
     leave: set[Key] = field(default_factory=set)
     """Budgets beyond which the person let it begin."""
     task: asyncio.Task[None] | None = None
+    placed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a thread serves it, a budget holds it, or it is over."""
     ended: bool = False
     """It is over; that is being recorded."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)

@@ -67,7 +67,9 @@ class TurnStarted(Event):
 class TurnEnded(Event):
     """The one terminal fact of a turn. `status` is a `SessionStatus` value:
     completed, failed, interrupted or killed. `exit_code` and `stderr` are those
-    of the process that ended, where one did (negative: the signal's number)."""
+    of the process that ended, where one did (negative: the signal's number). `late`
+    is how many of the messages that were put into it, its last ones, came too late for
+    its agent to answer."""
 
     kind: ClassVar[str] = "turn.ended"
     status: str
@@ -75,6 +77,7 @@ class TurnEnded(Event):
     error: str | None = None
     exit_code: int | None = None
     stderr: str | None = None
+    late: int = 0
 
 
 @value()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import ExecutorError
+from zwarm_tui.core.errors import ExecutorError, TurnOverError
 from zwarm_tui.executors.base import (
     Capabilities,
     Decision,
@@ -294,12 +294,17 @@ class AppServer:
         live = self._live(thread)
         turn = await self._under_way(live)
         if live.rpc is None or turn is None:
-            raise ExecutorError("no turn is running that a message could be put into")
+            raise TurnOverError("no turn runs that the message could be put into: send it as a new one")
         given = {"threadId": thread, "expectedTurnId": turn.id, "input": params.text_input(text_)}
         try:
             await live.rpc.call("turn/steer", given)
-        except (RpcError, ServerGone, TimeoutError) as error:
+        except RpcError as error:
+            if "no active turn" in error.message:
+                raise TurnOverError("the turn has just ended: send the message as a new one") from error
             raise _failed("turn/steer", error) from error
+        except (ServerGone, TimeoutError) as error:
+            raise _failed("turn/steer", error) from error
+        turn.steered += 1
 
     async def interrupt(self, thread: str) -> None:
         """Stop the running turn; does nothing where none runs."""
