@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 GOING = 5.0
 """Seconds in which processes that were told to end may still do so."""
@@ -22,6 +23,14 @@ sys.dont_write_bytecode = False
 signal.signal(
     signal.SIGINT, signal.default_int_handler
 )  # a script's `pytest &` has it ignored, and children inherit that
+# A process that is not given the processor for a moment has no slow code.
+settings.register_profile(
+    "untimed",
+    settings.default,
+    deadline=None,
+    suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.too_slow],
+)
+settings.load_profile("untimed")
 _PROC = Path("/proc")
 _SHARED = pytest.StashKey[set[int]]()
 _BEFORE = pytest.StashKey[set[int]]()
