@@ -295,13 +295,14 @@ class TurnRunner:
         if turn.thread is None:
             task.cancel()
         else:
-            until = time.monotonic() + STOP_GRACE
-            while not task.done() and time.monotonic() < until:
-                try:
-                    await turn.executor.interrupt(turn.thread)
-                    await asyncio.wait({task}, timeout=until - time.monotonic())
-                except ExecutorError:  # its agent is only just starting on it: ask again
-                    await asyncio.wait({task}, timeout=0.05)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_GRACE):
+                    while not task.done():
+                        try:
+                            await turn.executor.interrupt(turn.thread)
+                            await asyncio.wait({task})
+                        except ExecutorError:  # its agent is only just starting on it: ask again
+                            await asyncio.wait({task}, timeout=0.05)
             if not task.done():
                 await turn.executor.end(turn.thread)
                 self.forget(turn.thread)
