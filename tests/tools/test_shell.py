@@ -64,6 +64,17 @@ async def test_output_status_and_folder(binary: Callable[[], Path | None], work:
 
 
 @both
+async def test_a_person_s_bashrc_plays_no_part(
+    binary: Callable[[], Path | None], work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work.parent / ".bashrc").write_text("echo I was read >&2\n")
+    monkeypatch.setenv("HOME", str(work.parent))
+    monkeypatch.delenv("SHLVL", raising=False)  # as where no shell started us
+    result = await run_command("echo out", cwd=work, codex=binary())
+    assert (result["stdout"], result["stderr"]) == ("out\n", "")
+
+
+@both
 async def test_a_signal_is_told_as_a_shell_tells_it(binary: Callable[[], Path | None], work: Path) -> None:
     result = await run_command("kill -9 $$", cwd=work, codex=binary())
     assert result["exit_code"] == 137

@@ -230,6 +230,8 @@ async def test_from_a_node_to_its_transcript_and_all_else(log: RunLog, tmp_path:
         assert "Do it [/tmp/x]." in page(app)
         await pilot.press("4")
         assert "Nobody reviewed" in text(app, "#nothing")
+    app.feed.tick()  # the last one may come while the screens are taken down
+    app.feed.flush()
 
 
 async def test_a_stage_s_page_is_live_and_has_the_sessions_of_all_attempts(

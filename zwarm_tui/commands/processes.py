@@ -44,7 +44,7 @@ async def run_process(
     mark = f"{run}.{secrets.token_hex(4)}"
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("ab") as kept:
-        child = await spawn(argv, cwd=str(cwd), env={**env, RUN_MARK: run, STEP_MARK: mark})
+        child = await spawn(argv, cwd=str(cwd), env={**env, RUN_MARK: run}, marks={STEP_MARK: mark})
         assert child.stdout is not None
         assert child.stderr is not None
         out = asyncio.create_task(_keep(child.stdout, kept))

@@ -177,12 +177,12 @@ class DemoExecutor:
         turn_id = f"{thread}.{len(turns) + 1}"
         turns.append({"id": turn_id, "status": "running", "items": [{"user": text}]})
         demo_thread.write(live.file, turns)
-        marks = {SESSION_MARK: live.spec.session, RUN_MARK: str(live.file)}
         async with live.starting:
             child = await spawn(
                 [sys.executable, "-I", "-S", str(_AGENT)],
                 cwd=live.spec.cwd,
-                env={**os.environ, **self._env, **live.spec.env, **marks},
+                env={**os.environ, **self._env, **live.spec.env, SESSION_MARK: live.spec.session},
+                marks={RUN_MARK: str(live.file)},
                 stdin=True,
             )
             live.turn = turn = _Running(child, turn_id)

@@ -14,6 +14,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from zwarm_tui.core.errors import ExecutorError
+from zwarm_tui.executors.sweep import sweep
 
 LINE_LIMIT = 64 * 2**20
 """Bytes a line of an agent's output may have."""
@@ -100,9 +101,15 @@ class Child:
 
 
 async def spawn(
-    argv: Sequence[str], *, cwd: str | None = None, env: Mapping[str, str] | None = None, stdin: bool = False
+    argv: Sequence[str],
+    *,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    marks: Mapping[str, str] | None = None,
+    stdin: bool = False,
 ) -> Child:
     """Start a program in a session of its own. Without `stdin` it reads /dev/null.
+    `marks` join its environment: where this is cancelled, all that has them is ended.
     Raises `ExecutorError` where it can't be started."""
     loop = asyncio.get_running_loop()
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
@@ -114,7 +121,7 @@ async def spawn(
             stdout=pipe,
             stderr=pipe,
             cwd=cwd,
-            env=dict(env) if env is not None else None,
+            env={**(os.environ if env is None else env), **(marks or {})},
             start_new_session=True,
         )
     )
@@ -127,6 +134,8 @@ async def spawn(
             child = Child(transport, protocol)
             child.signal(signal.SIGKILL)
             await child.wait()
+            if marks:
+                await sweep(marks)
         raise
     except (OSError, ValueError) as error:
         raise ExecutorError(f"{argv[0]} could not be started: {error}") from error

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _ROUNDS = 5
 """How often `sweep` looks again while it finds something."""
+_DOUBTS, _MOMENT, _YOUNG = 20, 0.01, 2.0
+"""How often it looks again, and after how many seconds, while some process of less than so
+many seconds can't be told: it is just becoming another program, and shows no environment."""
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -146,7 +149,7 @@ def _let_end(marks: dict[str, str], argument: str, patience: float) -> bool:
 def _sweep(marks: dict[str, str], also: tuple[Identity, ...], helpers: Collection[str], grace: float) -> int:
     ended: list[psutil.Process] = []
     for _ in range(_ROUNDS):  # what is being ended may have begun something meanwhile
-        found = _find(marks, also)
+        found = _find_surely(marks, also)
         if not found:
             break
         if _subreaper:
@@ -174,21 +177,45 @@ def _end_all(processes: list[psutil.Process], grace: float) -> None:
         processes = _wait_gone(processes, grace)
 
 
+def _find_surely(marks: dict[str, str], also: tuple[Identity, ...]) -> list[psutil.Process]:
+    """What is to be ended; none only where there is none for sure."""
+    for _ in range(_DOUBTS):
+        found, doubtful = _look(marks, also)
+        if found or not doubtful:
+            return found
+        time.sleep(_MOMENT)
+    return []
+
+
 def _find(marks: dict[str, str], also: tuple[Identity, ...]) -> list[psutil.Process]:
+    return _look(marks, also)[0]
+
+
+def _look(marks: dict[str, str], also: tuple[Identity, ...]) -> tuple[list[psutil.Process], bool]:
+    """Those that have a mark, or are named in `also`; and whether there may be more: some
+    process is just becoming another program."""
     import psutil
 
-    wanted, found = set(also), []
+    wanted, found, doubtful = set(also), [], False
     for process in psutil.process_iter():
+        environment: dict[str, str] = {}
         try:
             if process.pid == os.getpid():
                 continue
-            marked = any(process.environ().get(key) == value for key, value in marks.items())
+            environment = process.environ()
+            doubtful |= not environment and _becoming(process)
         except psutil.Error:  # not ours to look at, gone, or a zombie (which has no environment)
-            marked = False
+            pass
         with contextlib.suppress(psutil.Error):
+            marked = any(environment.get(key) == value for key, value in marks.items())
             if marked or Identity(process.pid, process.create_time()) in wanted:
                 found.append(process)
-    return found
+    return found, doubtful
+
+
+def _becoming(process: psutil.Process) -> bool:
+    """Young, and no thread of the kernel (which are children of its pid 2)."""
+    return time.time() - process.create_time() < _YOUNG and process.ppid() not in (0, 2)
 
 
 def _wait_gone(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:

@@ -4,7 +4,6 @@ with an end to all that it started."""
 from __future__ import annotations
 
 import asyncio
-import os
 import uuid
 from pathlib import Path
 
@@ -23,7 +22,7 @@ async def run_setup(command: str, folder: Path, *, timeout: float) -> str | None
     # One stream: what it says last may stand on either.
     argv = ["bash", "-c", f"exec 1>&2; {command}"]
     try:
-        child = await spawn(argv, cwd=str(folder), env={**os.environ, RUN_MARK: run})
+        child = await spawn(argv, cwd=str(folder), marks={RUN_MARK: run})
     except ExecutorError as error:
         return f"The set-up command: {error}"
     assert child.stderr is not None

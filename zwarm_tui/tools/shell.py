@@ -22,6 +22,9 @@ from zwarm_tui.executors.sweep import sweep
 
 _GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL, and for the rest of the output."""
+_BASH = ["bash", "--norc", "-c"]
+"""Where bash may not ask what its input is, as in the sandbox, it takes that for a remote
+shell's, and reads ~/.bashrc (when no shell is above it)."""
 
 
 async def run_command(
@@ -44,9 +47,9 @@ async def run_command(
     could not be started."""
     run = uuid.uuid4().hex
     with tempfile.TemporaryDirectory(prefix="zwarm-", ignore_cleanup_errors=True) as scratch:
-        argv = ["bash", "-c", command] if codex is None else _sandboxed(codex, command, scratch)
-        variables = {**os.environ, **(env or {}), RUN_MARK: run, "TMPDIR": scratch}
-        child = await spawn(argv, cwd=str(cwd), env=variables)
+        argv = [*_BASH, command] if codex is None else _sandboxed(codex, command, scratch)
+        variables = {**os.environ, **(env or {}), "TMPDIR": scratch}
+        child = await spawn(argv, cwd=str(cwd), env=variables, marks={RUN_MARK: run})
         out, err = _Capture(child.stdout, cap), _Capture(child.stderr, cap)
         timed_out = False
         try:
@@ -80,7 +83,7 @@ def _sandboxed(codex: Path, command: str, scratch: str) -> list[str]:
         "sandbox_workspace_write.writable_roots": [os.path.realpath(scratch)],
     }
     flags = [part for key, value in settings.items() for part in ("-c", f"{key}={json.dumps(value)}")]
-    return [str(codex), "sandbox", *flags, "--", "bash", "-c", command]
+    return [str(codex), "sandbox", *flags, "--", *_BASH, command]
 
 
 async def _end(child: Child, run: str, out: _Capture, err: _Capture) -> None:

@@ -107,6 +107,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
             second=self._second,
             tail=lambda: self.main.tail_visible,
             failed=self.show_banner,
+            running=lambda: self.is_running,
         )
 
     # -- beginning and end --------------------------------------------------------------

@@ -26,16 +26,19 @@ class Feed:
         second: Callable[[], None],
         tail: Callable[[], bool],
         failed: Callable[[str], None],
+        running: Callable[[], bool],
     ) -> None:
         self._board = board
         self._news, self._settled, self._second, self._tail = news, settled, second, tail
-        self._failed = failed
+        self._failed, self._running = failed, running
         self._odd = False
         self._lists_at = self._second_at = 0.0
 
     def tick(self) -> None:
         """Ask, unless nobody would see it so soon. A log that can't be read just now (a
         disk that fails) is said, and asked again."""
+        if not self._running():  # its screens are being taken down
+            return
         try:
             self._tick()
         except sqlite3.Error as error:
@@ -54,6 +57,8 @@ class Feed:
 
     def flush(self) -> None:
         """Ask at once, for everything."""
+        if not self._running():
+            return
         try:
             self._ask()
             self._settle(monotonic())

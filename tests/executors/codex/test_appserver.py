@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.executors.codex.conftest import Sink, texts
@@ -154,6 +155,22 @@ async def test_steer_reaches_the_running_turn(codex: AppServer, spec: ThreadSpec
     assert "and mind the gap" in str(model.requests[-1].input)
     with pytest.raises(ExecutorError, match="no turn runs"):
         await codex.steer(thread, "too late")
+
+
+async def test_a_start_that_nobody_waits_for_leaves_no_server(codex: AppServer, spec: ThreadSpec) -> None:
+    starting = asyncio.create_task(codex.start(spec, Sink()))
+    async with asyncio.timeout(20):
+        while not (below := psutil.Process().children()):
+            await asyncio.sleep(0)
+    os.kill(below[0].pid, signal.SIGSTOP)  # it won't answer
+    for _ in range(200):
+        await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not any(process.is_running() for process in below)
+    thread = await codex.start(spec, Sink())  # the next one starts another
+    assert (await codex.run_turn(thread, "@say Hello.")).status == "completed"
 
 
 async def test_a_message_after_the_last_response_is_answered_or_counted(

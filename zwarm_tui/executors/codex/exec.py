@@ -170,9 +170,11 @@ class Exec:
         return ended
 
     async def _run(self, thread: str, live: _Thread, said: str) -> e.TurnEnded:
-        env = environment(self._settings) | {SESSION_MARK: live.spec.session, RUN_MARK: live.mark}
+        env = environment(self._settings) | {SESSION_MARK: live.spec.session}
         argv = self._argv(live.spec, live.mark) + (["resume", live.native] if live.native else []) + ["-"]
-        live.child = child = await spawn(argv, cwd=live.spec.cwd, env=env, stdin=True)
+        live.child = child = await spawn(
+            argv, cwd=live.spec.cwd, env=env, marks={RUN_MARK: live.mark}, stdin=True
+        )
         live.turns, live.begun = live.turns + 1, False
         assert child.stderr is not None
         tail = StderrTail(child.stderr)

@@ -44,6 +44,9 @@ class Heir:
         except OSError:
             os.close(tie)
             return None
+        except BaseException:
+            os.close(tie)  # it ends with that
+            raise
         finally:
             os.close(watched)
         return cls(process, tie)

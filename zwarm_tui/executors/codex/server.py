@@ -56,8 +56,8 @@ class Server:
         run = uuid.uuid4().hex
         # Without a network codex would reconnect for ever; the user hears of it this way.
         argv = [binary, *settings.args, "app-server", "-c", "features.unbounded_connection_retries=false"]
-        env = environment(settings) | {RUN_MARK: run}
-        child = await spawn(argv, env=env, stdin=True)
+        env, mark = environment(settings), {RUN_MARK: run}
+        child = await spawn(argv, env=env, marks=mark, stdin=True)
         rpc = Rpc(child, on_message=on_message, on_noise=on_noise, on_gone=on_gone)
         hello = {
             "clientInfo": {"name": "zwarm_tui", "title": "zwarm_tui", "version": __version__},
@@ -65,6 +65,9 @@ class Server:
         }
         try:
             result = await rpc.call("initialize", hello, timeout=GREETING_TIMEOUT)
+            rpc.notify("initialized")
+            agent = result.get("userAgent") if isinstance(result, dict) else None
+            return cls(rpc, run, str(agent or ""), await Heir.of(child, env | mark))
         except (RpcError, ServerGone, TimeoutError) as error:
             await end_process(child)
             await rpc.wait_gone()
@@ -72,9 +75,10 @@ class Server:
             kind = ExecutorError if await _has_app_server(binary, settings) else NoAppServer
             said = said.partition("\nStack backtrace:")[0].rstrip()
             raise kind(f"{binary} app-server could not be used: {said[-500:]}") from error
-        rpc.notify("initialized")
-        agent = result.get("userAgent") if isinstance(result, dict) else None
-        return cls(rpc, run, str(agent or ""), await Heir.of(child, env))
+        except BaseException:  # nobody waits for it any more
+            await end_process(child)
+            await rpc.wait_gone()
+            raise
 
     async def call(self, method: str, params: Raw) -> Any:
         """A request whose failure is ours to report. Raises `ExecutorError`."""
