@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -59,6 +60,32 @@ def test_the_app_steps_aside_for_an_agents_terminal_and_comes_back(mine: Path, s
     app.drain(0.5)  # keys that come at once with others tmux takes for a paste
     app.send("\x02d")
     app.wait_for("it works here", "T1")
+
+
+def test_it_can_write_long_frames_after_tmux_left_the_terminal_as_it_wants_it(
+    mine: Path, start: Start, tmp_path: Path
+) -> None:
+    tmux = tmp_path / "bin" / "tmux"
+    tmux.parent.mkdir()
+    tmux.write_text(
+        f"""#!/bin/sh
+case " $* " in
+*" attach"*) exec {sys.executable} -c "import os; os.set_blocking(0, False)" ;;
+esac
+exec {shutil.which("tmux")} "$@"
+"""
+    )
+    tmux.chmod(0o755)
+    app = start(PATH=f"{tmux.parent}:{os.environ['PATH']}")
+    app.wait_for("What shall be done?")
+    app.send(":delegate say it works here" + ENTER)
+    app.wait_for("lines 1.0", "T1")
+    app.send("\x1bOR")
+    app.wait_for("terminal")
+    app.send("t")
+    app.wait_for("\x1b[?1049l", "it works here", "T1")  # it left, and is back
+    flags = Path(f"/proc/{app.child.pid}/fdinfo/1").read_text().split("flags:")[1].split()[0]
+    assert not int(flags, 8) & os.O_NONBLOCK
 
 
 def test_the_app_steps_aside_for_the_terminal_of_a_run(mine: Path, start: Start) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shlex
 import subprocess
 from typing import TYPE_CHECKING
@@ -30,9 +32,18 @@ async def attach(app: ZwarmApp, name: str, *, gone: str) -> None:
         with app.batch_update(), app.suspend():
             # The agents of an engine in this process go on.
             done = await asyncio.to_thread(subprocess.run, argv, check=False)
+            _wait_when_full()
     except SuspendNotSupported:
         app.say(f"This screen can't step aside here. In another terminal:\n{shlex.join(argv)}", timeout=30)
         return
     app.screen.refresh(layout=True)
     if done.returncode != 0:
         app.say(f"tmux ended with {done.returncode}: {shlex.join(argv)}", "warning")
+
+
+def _wait_when_full() -> None:
+    """tmux's server has the terminal not wait for its reader, and may undo that only after its
+    client has gone: a long frame could not be written."""
+    for stream in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            os.set_blocking(stream, True)
