@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.css.query import NoMatches
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 
 from tests.tui.scene import Log, Recorder, fill, make_app, usage
@@ -40,10 +42,18 @@ async def stage(project: Path, size: tuple[int, int] = (120, 36), **settings: An
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: float = 10) -> None:
-    """Go on with the app until something holds."""
+    """Go on with the app until something holds, and what comes with it is done, too."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not _holds(condition):
             await pilot.pause()
+        await pilot.pause()
+
+
+def _holds(condition: Callable[[], object]) -> bool:
+    try:
+        return bool(condition())
+    except NoMatches:  # a screen is there before what is on it
+        return False
 
 
 def write(app: ZwarmApp, text: str) -> None:
@@ -153,8 +163,7 @@ async def test_a_terminal_too_small_is_told_so(project: Path, columns: int, rows
         assert app.main.query_one("#too-small").display
         assert not app.main.query_one("#panes").display
         await pilot.resize_terminal(80, 24)
-        await pilot.pause()
-        assert app.main.query_one("#panes").display
+        await until(pilot, lambda: app.main.query_one("#panes").display)
 
 
 # -- talking --------------------------------------------------------------------------------
@@ -628,6 +637,23 @@ async def test_quitting_asks_where_turns_run(project: Path) -> None:
         await until(pilot, lambda: engine.closed)
 
 
+async def test_what_goes_wrong_while_the_app_leaves_is_no_defect_of_it(project: Path) -> None:
+    """A screen that comes up just then finds that what it is made of has gone."""
+
+    came = asyncio.Event()
+
+    class Late(Screen[None]):
+        def on_mount(self) -> None:
+            self.app.exit()
+            came.set()
+            self.query_one("#gone")
+
+    async with stage(project) as (app, _, _pilot):
+        app.push_screen(Late())
+        await came.wait()
+    assert app.return_code == 0
+
+
 async def test_keys_come_from_the_settings(project: Path) -> None:
     async with stage(project, keys={"next-attention": "f8"}) as (app, _, pilot):
         await pilot.press("ctrl+n")
@@ -646,12 +672,10 @@ async def test_on_a_narrow_screen_panes_come_up_where_the_focus_goes(project: Pa
         assert (left.display, centre.display, right.display) == (False, False, True)
         await pilot.press("escape")
         assert (left.display, centre.display, right.display) == (False, True, False)
-        await pilot.resize_terminal(80, 24)
-        await pilot.pause()
-        assert (left.display, centre.display, right.display) == (True, True, False)
-        await pilot.resize_terminal(120, 36)
-        await pilot.pause()
-        assert (left.display, centre.display, right.display) == (True, True, True)
+        for size, right_too in (((80, 24), False), ((120, 36), True)):
+            await pilot.resize_terminal(*size)
+            wanted = (True, True, right_too)
+            await until(pilot, lambda now=wanted: (left.display, centre.display, right.display) == now)  # type: ignore[misc]
 
 
 async def test_a_terminal_may_be_tiny_for_a_while(project: Path) -> None:

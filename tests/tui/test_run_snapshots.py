@@ -68,7 +68,7 @@ def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
             await pilot.press(key)
             await pilot.pause()
             if key == "n":
-                while app.screen is before or not app.screen.query_one("#startables").has_focus:
+                while app.screen is before or not any(x.has_focus for x in app.screen.query("#startables")):
                     await pilot.pause()
         for widget in app.screen.query("TextArea, Input"):
             widget.cursor_blink = False  # type: ignore[attr-defined]

@@ -191,9 +191,9 @@ def differing(before: Run) -> Run:
     return run
 
 
-def _blocks(pilot: Pilot[Any]) -> object:
-    view: Any = pilot.app.screen.query_one("DiffView")
-    return view.blocks
+def _blocks(pilot: Pilot[Any]) -> bool:
+    views: Any = pilot.app.screen.query("DiffView")
+    return any(view.blocks for view in views)
 
 
 @pytest.mark.parametrize("theme", ["zwarm-dark", "zwarm-light"])

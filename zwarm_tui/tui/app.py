@@ -184,6 +184,15 @@ class ZwarmApp(App[None], inherit_bindings=False):
         variables; `play` raises it instead."""
         self._close_messages_no_wait()
 
+    def _handle_exception(self, error: Exception) -> None:
+        """While the app leaves, a screen that just comes up finds nothing on it: no defect."""
+        if not self._exit:
+            super()._handle_exception(error)
+
+    async def _shutdown(self) -> None:
+        self._exit = True
+        await super()._shutdown()
+
     async def on_unmount(self) -> None:
         await self.link.aclose()
         self.board.close()
