@@ -16,7 +16,7 @@ from zwarm_tui.demo.codex_home import MODEL
 from zwarm_tui.executors.base import ExecutorSettings
 from zwarm_tui.executors.codex import appserver
 from zwarm_tui.executors.codex.appserver import AppServer
-from zwarm_tui.sessions import CodexSessionManager, runner
+from zwarm_tui.sessions import CodexSessionManager, stopping
 
 pytestmark = pytest.mark.codex
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.codex
 async def test_an_interrupt_does_not_wait_for_one_that_has_not_begun(
     codex: ExecutorSettings, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "STOP_GRACE", 0.2)
+    monkeypatch.setattr(stopping, "STOP_GRACE", 0.2)
     monkeypatch.setattr(appserver, "STOP_WAIT", 0.05)
     bound = asyncio.Event()
 

@@ -31,6 +31,7 @@ from zwarm_tui.sessions.roles import RUN, Role
 from zwarm_tui.sessions.runner import Returned, TurnHook, TurnRunner
 from zwarm_tui.sessions.session import ExecutorSession
 from zwarm_tui.sessions.steering import steer
+from zwarm_tui.sessions.stopping import stop
 from zwarm_tui.sessions.turn import Turn
 from zwarm_tui.sessions.worktrees import Worktrees
 from zwarm_tui.store.log import Store
@@ -265,7 +266,7 @@ class CodexSessionManager:
     async def interrupt(self, session_id: str, reason: str | None = None) -> None:
         """Stop the running turn, or take a queued one back; returns when it has ended."""
         turn = self._runner.alive(session_id, queued=True)
-        await self._runner.stop(turn, "interrupted", reason or "interrupted by the person")
+        await stop(self._runner, turn, "interrupted", reason or "interrupted by the person")
 
     async def kill_session(self, session_id: str, reason: str | None = None) -> None:
         """End a session: its turn, and every process that its agent left behind."""
@@ -280,7 +281,7 @@ class CodexSessionManager:
         session = self.reader.find(session_id)
         turn = self._runner.turns.get((session, self.branch))
         if turn is not None:
-            await self._runner.stop(turn, "killed", reason or "ended by the person")
+            await stop(self._runner, turn, "killed", reason or "ended by the person")
         view = self._runner.view(session)
         if view.thread is not None:
             await self.agents.get(view.executor).end(view.thread)

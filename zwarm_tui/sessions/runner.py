@@ -7,10 +7,11 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import ExecutorError, StoreError, UsageError, ZwarmError
+from zwarm_tui.core.errors import StoreError, UsageError, ZwarmError
 from zwarm_tui.core.long_sessions import is_long, warning
 from zwarm_tui.core.model import SessionView, TurnView
 from zwarm_tui.sessions.binding import Binder, Bound, moved
@@ -19,12 +20,10 @@ from zwarm_tui.sessions.ending import closing, next_turn, outcome
 from zwarm_tui.sessions.holds import Holds
 from zwarm_tui.sessions.roles import EXECUTOR, RUN, RUNS, Role
 from zwarm_tui.sessions.silence import IdleWatch
+from zwarm_tui.sessions.stopping import stop
 from zwarm_tui.sessions.turn import ThreadSink, Turn
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
-
-STOP_GRACE = 8.0
-"""Seconds an agent has to end an interrupted turn by itself before it is ended."""
 
 TurnHook = Callable[[SessionView, Turn], Awaitable[None]]
 
@@ -66,7 +65,7 @@ class TurnRunner:
         self._branch: ContextVar[int | None] = ContextVar("branch", default=None)
         self.current_branch = reader.position().branch
         self._holds = Holds(store, budgets, tell=self.tell)
-        self._idle = IdleWatch(self.turns, idle_timeout, tell=self.tell, stop=self.stop)
+        self._idle = IdleWatch(self.turns, idle_timeout, tell=self.tell, stop=partial(stop, self))
 
     # -- the branch -----------------------------------------------------------------
 
@@ -141,6 +140,8 @@ class TurnRunner:
         del self.turns[turn.key]
         refused = e.TurnEnded(status="failed", error=f"not begun: {error}")
         self.record(turn.session, turn.number, refused, branch=turn.branch)
+        turn.placed.set()
+        turn.gone.set()
 
     async def _start(self, turn: Turn) -> None:
         turn.task = asyncio.create_task(self._run(turn), name=f"turn {turn.session}/{turn.number}")
@@ -165,6 +166,8 @@ class TurnRunner:
 
     async def _begin(self, turn: Turn) -> e.TurnEnded:
         """Serve it as soon as there is a place for it, and money."""
+        if turn.stop is not None:
+            return e.TurnEnded(status=turn.stop, error=turn.why)
         while True:
             if turn.hold is not None and (refused := await self._holds.end(turn, turn.hold)) is not None:
                 return refused
@@ -287,30 +290,6 @@ class TurnRunner:
         self.record(turn.session, turn.number, e.Notice("warning", warning(view), about), branch=turn.branch)
         await self.store.commit()
 
-    async def stop(self, turn: Turn, status: str, why: str) -> None:
-        """End a turn with `status`: politely, then by ending what serves it."""
-        turn.stop, turn.why = status, why
-        task = turn.task
-        assert task is not None
-        if turn.thread is None:
-            task.cancel()
-        else:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_GRACE):
-                    while not task.done():
-                        try:
-                            await turn.executor.interrupt(turn.thread)
-                            await asyncio.wait({task})
-                        except ExecutorError:  # its agent is only just starting on it: ask again
-                            await asyncio.wait({task}, timeout=0.05)
-            if not task.done():
-                await turn.executor.end(turn.thread)
-                self.forget(turn.thread)
-                done, _ = await asyncio.wait({task}, timeout=STOP_GRACE)
-                if not done:
-                    task.cancel()
-        await asyncio.wait({task})
-
     # -- threads ----------------------------------------------------------------------
 
     def sink(self, session: str, branch: int, role: str) -> ThreadSink:
@@ -387,7 +366,7 @@ class TurnRunner:
         held = [t.task for t in turns if t.outlives and t.task is not None]
         for task in held:
             task.cancel()
-        await asyncio.gather(*(self.stop(t, "interrupted", why) for t in turns if not t.outlives))
+        await asyncio.gather(*(stop(self, t, "interrupted", why) for t in turns if not t.outlives))
         if held:
             await asyncio.wait(held)
         if self._ending:

@@ -1,0 +1,94 @@
+"""Turns that are stopped in moments that last: while a slow disk takes their beginning, or their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from zwarm_tui.core import events as e
+from zwarm_tui.core.errors import StoreError
+from zwarm_tui.core.model import SessionStatus
+from zwarm_tui.sessions import CodexSessionManager
+
+
+@pytest.fixture
+async def manager(tmp_path: Path) -> AsyncIterator[CodexSessionManager]:
+    async with CodexSessionManager(tmp_path / ".zwarm", executor="demo", max_concurrent=1) as made:
+        yield made
+
+
+class SlowDisk:
+    """What is committed waits: `asked` is set then, and `go` lets it be written."""
+
+    def __init__(self, manager: CodexSessionManager, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked, self.go, self.full = asyncio.Event(), asyncio.Event(), False
+        self._commit = manager.store.commit
+        monkeypatch.setattr(manager.store, "commit", self)
+
+    async def __call__(self, *records: e.Record) -> int:
+        self.asked.set()
+        await self.go.wait()
+        if self.full:
+            raise StoreError("the disk is full")
+        return await self._commit(*records)
+
+
+async def test_one_that_is_just_being_recorded(
+    manager: CodexSessionManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = (await manager.start_session("@say hello", working_dir=tmp_path)).id
+    await manager.wait(session)
+    disk = SlowDisk(manager, monkeypatch)
+    sending = asyncio.create_task(manager.send_message(session, "@hang"))
+    await disk.asked.wait()
+    stopping = asyncio.create_task(manager.interrupt(session))
+    await asyncio.sleep(0)
+    disk.go.set()
+    async with asyncio.timeout(60):
+        await asyncio.gather(sending, stopping)
+    view = manager.get_session(session).view
+    assert (view.turns, view.status) == (2, SessionStatus.INTERRUPTED)
+
+
+async def test_one_that_can_not_be_recorded(
+    manager: CodexSessionManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = (await manager.start_session("@say hello", working_dir=tmp_path)).id
+    await manager.wait(session)
+    disk = SlowDisk(manager, monkeypatch)
+    disk.full = True
+    sending = asyncio.create_task(manager.send_message(session, "@hang"))
+    await disk.asked.wait()
+    stopping = asyncio.create_task(manager.interrupt(session))
+    steering = asyncio.create_task(manager.steer(session, "faster"))
+    await asyncio.sleep(0)
+    disk.go.set()
+    async with asyncio.timeout(60):
+        ends = await asyncio.gather(sending, stopping, steering, return_exceptions=True)
+    assert [type(end) for end in ends] == [StoreError, type(None), StoreError]
+    assert manager.running() == []
+
+
+async def test_one_that_is_stopped_twice(
+    manager: CodexSessionManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second word comes while the first one's end is written."""
+    first = (await manager.start_session("@hang", working_dir=tmp_path)).id
+    queued = (await manager.start_session("@say hello", working_dir=tmp_path)).id
+    disk = SlowDisk(manager, monkeypatch)
+    once = asyncio.create_task(manager.interrupt(queued))
+    await disk.asked.wait()
+    twice = asyncio.create_task(manager.interrupt(queued))
+    await asyncio.sleep(0)
+    disk.go.set()
+    async with asyncio.timeout(60):
+        await asyncio.gather(once, twice)
+        assert manager.get_session(queued).status is SessionStatus.INTERRUPTED
+        assert [turn.session for turn in manager.running()] == [first]
+        await manager.interrupt(first)
+        await manager.send_message(queued, "@say hello again")
+        await manager.wait(queued)
+    assert manager.get_session(queued).status is SessionStatus.COMPLETED
