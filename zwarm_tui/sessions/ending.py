@@ -20,10 +20,10 @@ def outcome(turn: Turn, ended: e.TurnEnded) -> e.TurnEnded:
 
 
 def next_turn(turn: Turn, ended: e.TurnEnded) -> Turn | None:
-    """The turn that late messages begin. None where there are none, where it did not complete,
-    or where a workflow decides what comes next."""
+    """The turn that late messages begin. None where there are none, where it did not complete
+    or was to be stopped, or where a workflow decides what comes next."""
     messages = _late(turn, ended)
-    if not messages or ended.status != "completed" or turn.origin == "workflow":
+    if not messages or ended.status != "completed" or turn.stop or turn.origin == "workflow":
         return None
     text = "\n\n".join(messages)
     return Turn(turn.session, turn.branch, turn.number + 1, text, "person", turn.executor)

@@ -25,7 +25,7 @@ from zwarm_tui.sessions.agents import Agents
 from zwarm_tui.sessions.beside import Beside
 from zwarm_tui.sessions.budget import Budgets
 from zwarm_tui.sessions.forks import Forks
-from zwarm_tui.sessions.recovery import endings, held_by_budget
+from zwarm_tui.sessions.recovery import take_up
 from zwarm_tui.sessions.requests import Requests
 from zwarm_tui.sessions.roles import RUN, Role
 from zwarm_tui.sessions.runner import Returned, TurnHook, TurnRunner
@@ -319,21 +319,10 @@ class CodexSessionManager:
         """Mark turns that a dead engine left unfinished as interrupted; those that a budget
         held go on waiting. Call it once, before anything runs, by whoever holds the
         project's lock. Returns the ids of the interrupted."""
-        held = held_by_budget(self.reader)
-        for was, asked in held:
-            adapter = self.agents.get(self._runner.view(was.session, was.branch).executor)
-            turn = Turn(was.session, was.branch, was.turn, was.prompt, was.origin, adapter)
-            self._runner.take_up(turn, asked)
-        left = endings(
-            self.reader,
-            self.agents.settings("codex"),
-            besides={(was.session, was.branch) for was, _ in held},
-        )
-        for was, events in left:
-            self._runner.record(was.session, was.turn, *events, branch=was.branch)
+        left = take_up(self._runner, self.agents)
         if left:
             self.store.flush()
-        return [was.session for was, _ in left]
+        return left
 
     async def rest(self) -> None:
         """End the agents' processes, where no turn runs; a turn starts them again."""

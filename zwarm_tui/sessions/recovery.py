@@ -11,9 +11,25 @@ from zwarm_tui.core.attention import Reason
 from zwarm_tui.core.model import SessionStatus, TurnView
 from zwarm_tui.executors.base import ExecutorSettings
 from zwarm_tui.executors.codex import rollout
+from zwarm_tui.sessions.agents import Agents
 from zwarm_tui.sessions.roles import RUN
-from zwarm_tui.sessions.turn import withdrawn
+from zwarm_tui.sessions.runner import TurnRunner
+from zwarm_tui.sessions.turn import Turn, withdrawn
 from zwarm_tui.store.reader import Reader
+
+
+def take_up(runner: TurnRunner, agents: Agents) -> list[str]:
+    """Go on holding what a budget held, and end all else that has no end: its sessions' ids."""
+    held = held_by_budget(runner.reader)
+    for was, asked in held:
+        adapter = agents.get(runner.view(was.session, was.branch).executor)
+        turn = Turn(was.session, was.branch, was.turn, was.prompt, was.origin, adapter)
+        runner.take_up(turn, asked)
+    besides = {(was.session, was.branch) for was, _ in held}
+    left = endings(runner.reader, agents.settings("codex"), besides=besides)
+    for was, events in left:
+        runner.record(was.session, was.turn, *events, branch=was.branch)
+    return [was.session for was, _ in left]
 
 
 def held_by_budget(reader: Reader) -> list[tuple[TurnView, e.ApprovalRequested]]:
