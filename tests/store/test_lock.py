@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -76,3 +77,23 @@ def test_asking_who_holds_it_is_in_nobodys_way(tmp_path: Path) -> None:
     finally:
         stop.set()
         thread.join()
+
+
+def test_who_is_stopped_while_asking_is_in_nobodys_way_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lock").touch()
+    asks = os.open(tmp_path / "lock", os.O_RDWR)
+    fcntl.flock(asks, fcntl.LOCK_SH)
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 40:
+            os.close(asks)
+
+    monkeypatch.setattr("zwarm_tui.store.lock.time.sleep", wait)
+    taken = ProjectLock(tmp_path, "engine")
+    taken.acquire()
+    assert len(waits) == 40
+    taken.release()

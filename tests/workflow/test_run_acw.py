@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 
 from tests.workflow.conftest import until
+from zwarm_tui import __version__
 from zwarm_tui.core.errors import LockedError
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.lock import ProjectLock, holder
 from zwarm_tui.store.reader import Reader
+from zwarm_tui.wire import place
 from zwarm_tui.workflow import Agents, PipelineError, Session, UnattendedError, read_runs, run_acw
 from zwarm_tui.workflow.flags import config_of
 from zwarm_tui.workflow.runs import spent
@@ -147,6 +150,33 @@ def test_another_process_that_runs_the_agents_is_told_of(project: Path) -> None:
             Session("out", "p").run_prompt("a", "@say a", DEMO)
     finally:
         lock.release()
+
+
+async def test_a_host_that_is_just_leaving_is_waited_for(project: Path) -> None:
+    """It takes connections for a moment yet, and answers none; then it has its lock yet."""
+    lock = ProjectLock(project / ".zwarm", "host")
+    lock.acquire()
+    socket, came = place.new_socket(project), 0
+
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal came
+        came += 1
+        writer.close()
+        if came == 3:
+            leaving.close()
+            place.card_file(project).unlink()
+            asyncio.get_running_loop().call_later(0.1, lock.release)
+
+    leaving = await asyncio.start_unix_server(refuse, socket)
+    card = place.Card(pid=os.getpid(), socket=str(socket), version=__version__, starts=[])
+    place.write_card(project, card)
+    try:
+        done = await Session("out", "p").arun_prompt("a", "@say a", DEMO)
+    finally:
+        leaving.close()
+        lock.release()
+        socket.unlink(missing_ok=True)
+    assert (done.text(), came) == ("a", 3)
 
 
 async def test_cancelling_ends_the_agent(project: Path) -> None:

@@ -88,11 +88,10 @@ def stop(call: Call, running: str | None) -> None:
 
     Where turns run, --running must say what becomes of them.
     """
-    from zwarm_tui.host.connect import settled
     from zwarm_tui.host.start import wait_gone
     from zwarm_tui.wire import place
 
-    card = asyncio.run(settled(call.project))
+    card = asyncio.run(place.settled(call.project))
     if card is None:
         call.answer({"stopped": False}, lambda: ["no host runs here"])
         return

@@ -66,14 +66,15 @@ def wait(call: Call, ids: tuple[str, ...], timeout: float | None) -> int:
 
 
 async def _wait(call: Call, done: Callable[[], R | None], timeout: float | None) -> R | None:
-    from zwarm_tui.host.connect import connect, settled
+    from zwarm_tui.host.connect import connect
+    from zwarm_tui.wire import place
 
     # A host tells when something happened; one that died is started again, since what
     # it ran is over, and only its successor can say so.
     until = None if timeout is None else time.monotonic() + timeout
     while True:
         with contextlib.suppress(LockedError):
-            await settled(call.project)
+            await place.settled(call.project)
             if (found := done()) is not None:
                 return found  # a host that was just leaving ended it: no other is started for that
             client = await connect(call.project, load(call.project).settings)

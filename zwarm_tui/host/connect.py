@@ -18,9 +18,6 @@ from zwarm_tui.store.lock import holder
 from zwarm_tui.wire import place
 from zwarm_tui.wire.connection import Connection, Json, Lost, Notice
 
-PATIENCE = 20.0
-"""Seconds to wait for a host that is just starting, or just leaving."""
-
 
 async def connect(project: Path, settings: Settings, *, start: bool = True) -> EngineClient:
     """The verbs of a project: its host's, which is started where there is none. Where
@@ -53,25 +50,11 @@ async def connect_host(project: Path, *, start: bool = True) -> EngineClient:
     return cast("EngineClient", client)  # it has the verbs by their signatures
 
 
-async def settled(project: Path) -> place.Card | None:
-    """The card of the host that runs, None where none does. One that is just starting or
-    leaving is neither, and waited for; `LockedError` where that takes too long."""
-    until = time.monotonic() + PATIENCE
-    while (card := place.standing(project)) is None:
-        who = holder(state_dir(project))
-        if who is None or who.get("purpose", "host") != "host":
-            return None
-        if time.monotonic() > until:
-            raise LockedError(f"the host (pid {who.get('pid', 'unknown')}) neither comes up nor ends")
-        await asyncio.sleep(0.02)
-    return card
-
-
 async def have_host(project: Path) -> Json:
     """Return when the project has a host that answers: one that runs, that just starts for
     somebody else, or that is started now, also after some that died. What it says of
     itself; `status` has its shape."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + place.PATIENCE
     while True:
         connection = await _dial(project, None, start=True, anyway=True)
         try:
@@ -87,7 +70,7 @@ async def status(project: Path) -> Json | None:
     """What the project's host says of itself: {pid, version, since: seconds since the
     epoch, clients, processes, stopping}; None where none runs. A host that is being killed
     still has its lock for a moment, and does not answer."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + place.PATIENCE
     while (card := place.standing(project)) is not None:
         try:
             connection = await Connection.open(place.reachable(card))
@@ -108,7 +91,7 @@ async def _asked(connection: Connection) -> Json:
 
 
 async def _dial(project: Path, on_notice: Notice | None, start: bool, anyway: bool = False) -> Connection:
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + place.PATIENCE
     while True:
         card = place.standing(project)
         if card is not None:

@@ -12,6 +12,9 @@ from typing import Any
 
 from zwarm_tui.core.errors import LockedError
 
+ASKERS = 5.0
+"""Seconds to wait for processes that only ask who holds the lock."""
+
 
 class ProjectLock:
     """A lock on a state folder, held by one process at a time."""
@@ -70,12 +73,23 @@ def holder(folder: Path) -> dict[str, Any] | None:
 
 
 def _locked(fd: int) -> bool:
-    """Take the lock. Whoever asks for its `holder` has it for an instant: try again."""
-    for _ in range(5):
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.01)
-        else:
+    """Take the lock. Whoever asks for its `holder` has it shared for an instant, or for as
+    long as that process is stopped just then: those are waited for."""
+    until = time.monotonic() + ASKERS
+    tries = 5
+    while tries and time.monotonic() < until:
+        if _flocked(fd, fcntl.LOCK_EX):
             return True
+        if not _flocked(fd, fcntl.LOCK_SH):  # somebody holds it, and perhaps just lets it go
+            tries -= 1
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        time.sleep(0.01)
     return False
+
+
+def _flocked(fd: int, how: int) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

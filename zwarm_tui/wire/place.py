@@ -7,13 +7,19 @@ client may have another runtime folder (cron, ssh, an agent's short environment)
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from zwarm_tui.config.paths import check_private, socket_path, state_dir
+from zwarm_tui.core.errors import LockedError
 from zwarm_tui.store.lock import holder
+
+PATIENCE = 20.0
+"""Seconds to wait for a host that is just starting, or just leaving."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,20 @@ def standing(project: Path) -> Card | None:
     card = read_card(project)
     who = holder(state_dir(project)) if card else None
     return card if card and who and who.get("pid") == card.pid else None
+
+
+async def settled(project: Path) -> Card | None:
+    """The card of the host that runs, None where none does. One that is just starting or
+    leaving is neither, and waited for; `LockedError` where that takes too long."""
+    until = time.monotonic() + PATIENCE
+    while (card := standing(project)) is None:
+        who = holder(state_dir(project))
+        if who is None or who.get("purpose", "host") != "host":
+            return None
+        if time.monotonic() > until:
+            raise LockedError(f"the host (pid {who.get('pid', 'unknown')}) neither comes up nor ends")
+        await asyncio.sleep(0.02)
+    return card
 
 
 def reachable(card: Card) -> str:

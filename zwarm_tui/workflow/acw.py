@@ -87,7 +87,7 @@ class Agents:
             yield self._sessions.store, self._sessions.branch
             return
         project = find_project(Path.cwd())
-        if place.standing(project) is not None:
+        if await place.settled(project) is not None:
             with log_beside(project) as store:
                 reader = Reader(store.path)
                 try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,12 @@ from zwarm_tui.config import settings as config
 from zwarm_tui.config.given import variables
 from zwarm_tui.config.paths import database
 from zwarm_tui.config.prices import pricer
-from zwarm_tui.core.errors import UsageError
+from zwarm_tui.core.errors import LockedError, UsageError
 from zwarm_tui.sessions.session import ExecutorSession
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
 from zwarm_tui.wire import place
-from zwarm_tui.wire.connection import Connection
+from zwarm_tui.wire.connection import Connection, Lost
 from zwarm_tui.workflow.errors import TurnStoppedError
 
 
@@ -117,26 +118,40 @@ class HostedSessions:
 async def hosted(project: Path) -> AsyncIterator[HostedSessions | None]:
     """The sessions of the host that runs; None where none does. `LockedError` where it is
     of another version."""
-    card = place.standing(project)
-    if card is None:
-        yield None
-        return
     news = asyncio.Event()
-    try:
-        connection = await Connection.open(place.reachable(card), lambda _method, _params: news.set())
-    except (ConnectionRefusedError, FileNotFoundError):  # it is just leaving
+    connection = await _connected(project, news)
+    if connection is None:
         yield None
         return
     closing = asyncio.create_task(_tell(connection, news))
     reader = Reader(database(project))
     try:
-        await connection.greet()
-        await connection.call("subscribe", {})
         yield HostedSessions(connection, reader, news)
     finally:
         closing.cancel()
         reader.close()
         await connection.aclose()
+
+
+async def _connected(project: Path, news: asyncio.Event) -> Connection | None:
+    """A connection to the host that runs, which tells of its `news`. One that is just leaving
+    is none: wait for its end."""
+    until = time.monotonic() + place.PATIENCE
+    while (card := await place.settled(project)) is not None:
+        try:
+            connection = await Connection.open(place.reachable(card), lambda _method, _params: news.set())
+            try:
+                await connection.greet()
+                await connection.call("subscribe", {})
+                return connection
+            except BaseException:
+                await connection.aclose()
+                raise
+        except (ConnectionRefusedError, FileNotFoundError, Lost) as error:
+            if time.monotonic() > until:
+                raise LockedError(f"the host (pid {card.pid}) neither answers nor ends: {error}") from error
+            await asyncio.sleep(0.02)
+    return None
 
 
 async def _tell(connection: Connection, news: asyncio.Event) -> None:
