@@ -16,7 +16,7 @@ import pytest
 
 from tests.executors.terminal.conftest import needs_tmux
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import ExecutorError, ThreadLostError
+from zwarm_tui.core.errors import ExecutorError, ThreadLostError, TurnOverError
 from zwarm_tui.executors.base import Executor, ExecutorSettings, Interactive, ThreadSpec
 from zwarm_tui.executors.registry import create
 from zwarm_tui.executors.tmux import TmuxServer
@@ -182,6 +182,24 @@ async def test_without_a_pattern_nothing_says_that_it_is_done(stand: Callable[..
     await one.tape.until(lambda t: any("more" in x.text for x in t.events if isinstance(x, e.TextDelta)))
     await one.agent.interrupt(one.thread)
     assert (await turn).status == "interrupted"
+
+
+async def test_a_message_into_a_turn_is_answered_in_it_or_comes_too_late(stand: Callable[..., Stand]) -> None:
+    one = await stand(*LINES, ready="^lines> $").begin()
+    for i in range(6):
+        turn = asyncio.create_task(one.say(f"say first{i}"))
+        await one.tape.until(lambda t, i=i: any(f"first{i}" in text for text in t.said))
+        if i:  # about when its end is noticed
+            await asyncio.wait({turn}, timeout=0)
+            for _ in range(i - 1):
+                await asyncio.sleep(0)
+        try:
+            await one.agent.steer(one.thread, f"say second{i}")
+            typed = True
+        except TurnOverError:
+            typed = False
+        assert (await turn).status == "completed"
+        assert any(f"second{i}" in text for text in one.tape.said) == typed
 
 
 async def test_an_interrupted_turn_ends_with_the_prompt(stand: Callable[..., Stand]) -> None:

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import ExecutorError, ThreadLostError
+from zwarm_tui.core.errors import ExecutorError, ThreadLostError, TurnOverError
 from zwarm_tui.executors.base import (
     Capabilities,
     Decision,
@@ -152,5 +152,5 @@ class TerminalAgent:
     def _turn(self, thread: str) -> TerminalTurn:
         turn = self._get(thread).turn
         if turn is None:
-            raise ExecutorError("no turn runs: send it as a new message")
+            raise TurnOverError("no turn runs: send it as a new message")
         return turn

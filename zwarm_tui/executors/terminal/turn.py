@@ -14,7 +14,7 @@ import secrets
 import time
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import ExecutorError
+from zwarm_tui.core.errors import ExecutorError, TurnOverError
 from zwarm_tui.executors.base import Decision, Interactive, Sink
 from zwarm_tui.executors.terminal.page import Page, added, scrolled_out
 from zwarm_tui.executors.terminal.prompts import Prompts, Waiting
@@ -55,6 +55,9 @@ class TerminalTurn:
         self._seat, self._emit = thread.seat, thread.sink.emit
         self._base: Page | None = None
         """What it showed when it was last typed into; None before."""
+        self._follows_up = False
+        """Its message was typed: the next prompt is the turn's end."""
+        self._over = False
         self._last = thread.told
         self._gone: list[str] = []
         """Lines that left a full screen since the transcript was last written."""
@@ -82,10 +85,11 @@ class TerminalTurn:
             if self._prompts.ready is None:
                 await self._prepare()
         else:
-            self._base = Page()
+            self._base, self._follows_up = Page(), True
         ended = await self._follow()
         if text and ended is None and self._interrupted is None:
             await self._send(text)
+            self._follows_up = True
             ended = await self._follow()
         return ended or e.TurnEnded(status="completed")
 
@@ -125,6 +129,8 @@ class TerminalTurn:
 
     async def _send(self, text: str, *, answer: bool = False) -> None:
         async with self._lock:
+            if self._over:
+                raise TurnOverError(f"{self._name} has just ended its turn: send it as a new message")
             await self._tell(await self._seat.page(self._thread.since), None)
             self._thread.since = await self._seat.top()
             whole = await self._seat.type(text)
@@ -167,6 +173,7 @@ class TerminalTurn:
                         was, since = waiting, now
                     sure = still or now - since >= _HELD
                     if sure and await self._heed(page, waiting):
+                        self._over = self._follows_up
                         return self._stopped() if self._interrupted else None
             if self._interrupted and self._gave_up(quiet, now):
                 async with self._lock:
