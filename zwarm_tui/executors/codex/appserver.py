@@ -296,15 +296,14 @@ class AppServer:
         if live.rpc is None or turn is None:
             raise TurnOverError("no turn runs that the message could be put into: send it as a new one")
         given = {"threadId": thread, "expectedTurnId": turn.id, "input": params.text_input(text_)}
+        turn.steered += 1  # before it is accepted: the turn's end may be heard at once with that
         try:
             await live.rpc.call("turn/steer", given)
-        except RpcError as error:
-            if "no active turn" in error.message:
+        except (RpcError, ServerGone, TimeoutError) as error:
+            turn.steered -= 1
+            if isinstance(error, RpcError) and "no active turn" in error.message:
                 raise TurnOverError("the turn has just ended: send the message as a new one") from error
             raise _failed("turn/steer", error) from error
-        except (ServerGone, TimeoutError) as error:
-            raise _failed("turn/steer", error) from error
-        turn.steered += 1
 
     async def interrupt(self, thread: str) -> None:
         """Stop the running turn; does nothing where none runs."""

@@ -44,7 +44,7 @@ class Turn:
     messages: int = 0
     """Those that codex has taken in: the first, and what was put into the turn."""
     steered: int = 0
-    """Those that were put into the turn, and accepted."""
+    """Those that were put into the turn, or are about to be."""
     unanswered: int = 0
     """The last ones of those taken in, since when it has not begun a response. Codex accepts
     a message after its last response, too, and ends the turn all the same (measured: 0.163)."""
