@@ -104,6 +104,7 @@ def test_wait(stage: Stage) -> None:
     assert stage.json("wait") == []
     assert stage.zwarm("wait", "nobody").returncode == 2
     slow = stage.json("delegate", "@hang")["session_id"]
+    until(lambda: stage.session(slow).status.value == "running")
     quick = stage.json("delegate", QUICK)["session_id"]
     assert [s["id"] for s in stage.json("wait", quick)] == [quick]
     began = time.monotonic()

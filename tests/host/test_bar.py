@@ -128,5 +128,5 @@ async def test_host_codex_and_screen_are_killed_at_once(stage: Stage, server: Mo
             await asyncio.sleep(0.2)  # a slow screen has not moved there yet: it is typed again
             app.type("r")
             await asyncio.sleep(0.5)
-        await eventually(lambda: stage.session(running).status.value == "running")
-    await zwarm(stage, "interrupt", running)
+    (waited,) = await zwarm(stage, "wait", running)
+    assert (waited["status"], waited["turns"]) == ("completed", 3)

@@ -75,7 +75,7 @@ async def test_a_full_disk_is_on_screen_as_long_as_it_is_full(stage: Stage) -> N
                         await other.delegate(QUICK)
                 assert reader.records()[: len(seen)] == seen
             await until(pilot, lambda: banner(app) == "", "the banner is gone")
-            assert client.trouble == ""
+            await until(pilot, lambda: client.trouble == "", "every client hears that")
         assert (await client.answer(running, "yes"))["answer"] == "yes"
         again = (await client.delegate(QUICK))["session_id"]
         for session in (running, again):

@@ -21,7 +21,9 @@ from tests.host.test_recovery import server
 from zwarm_tui.core import events as e
 from zwarm_tui.core.model import Block, RequestView
 from zwarm_tui.demo.model_server import ModelServer
+from zwarm_tui.engine import Engine
 from zwarm_tui.executors.codex.find import locate
+from zwarm_tui.pilot.desk import OUTSIDE
 from zwarm_tui.tools.schema import TOOLS
 
 __all__ = ["server"]  # the fixture
@@ -180,6 +182,31 @@ async def test_a_call_that_a_killed_host_was_at_is_closed(stage: Stage) -> None:
             "stopped before this was done" in b.event.result for b in blocks(stage) if b.event.kind == "tool"
         )
         assert (await call(session, "list_sessions"))[0]["count"] == 0, "the bridge found the next host"
+
+
+@pytest.mark.parametrize("kind", [e.ToolStarted, e.QuestionAsked, e.QuestionAnswered])
+async def test_a_client_that_leaves_while_something_of_it_is_written_leaves_nothing_open(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: type[e.Event]
+) -> None:
+    async with await Engine.open(stage.project) as engine:
+        commit, chat = engine.store.commit, {"message": "Which?", "wait_for_user_input": True}
+
+        async def leave(*records: e.Record) -> int:
+            if any(isinstance(record.event, kind) for record in records):
+                calling.cancel()
+            return await commit(*records)
+
+        monkeypatch.setattr(engine.store, "commit", leave)
+        calling = asyncio.create_task(engine.tool("chat", chat))
+        if kind is e.QuestionAnswered:
+            await eventually(lambda: engine.reader.requests("pilot"))
+            (asked,) = engine.reader.requests("pilot")
+            assert (await engine.answer(asked.id, "This"))["answer"] == "This"
+        await asyncio.wait({calling})
+        assert calling.cancelled()
+        await commit()
+        assert engine.reader.requests("pilot") == []
+        assert engine.reader.started("pilot", OUTSIDE) == []
 
 
 def requests(stage: Stage) -> list[RequestView]:

@@ -57,9 +57,11 @@ async def test_what_needs_its_person_is_told_once_and_not_where_it_is_shown(stag
     async with stage.client() as client, screen(stage) as one, screen(stage) as two:
         asks = (await client.delegate("@ask Which colour shall the old shed get?"))["session_id"]
         done = (await client.delegate("@say Painted."))["session_id"]
-        shown = (await client.delegate("@stream 1 20\n@ask Which brush?"))["session_id"]
+        task = "@say Which brush?\n@run until [ -e opened ]; do sleep 0.05; done\n@ask This one?"
+        shown = (await client.delegate(task))["session_id"]
         await two.until(lambda: shown in two.app.board.sessions, "it is in the list")
         two.app.main.open_session(shown)
+        (stage.project / "opened").touch()
         for each in (one, two):
             await each.seen(asks, "question")
             await each.seen(done, "completed")

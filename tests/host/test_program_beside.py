@@ -69,10 +69,13 @@ async def test_what_it_cost_also_where_its_person_jumps_meanwhile(here: Stage) -
     for name in ("plan", "more"):
         await s.arun_prompt(name, f"@say {name}", DEMO)
         await asyncio.to_thread(here.json, "checkpoint", name)
-    stages = [s.stage("b", "@run touch begun\n@sleep 2\n@say b", DEMO), s.stage("c", "@say c", DEMO)]
+    gone = here.project / ".git" / "gone"
+    slow = f"@run touch begun; until [ -e {gone} ]; do sleep 0.05; done\n@say b"
+    stages = [s.stage("b", slow, DEMO), s.stage("c", "@say c", DEMO)]
     task = asyncio.create_task(s.arun_parallel(stages, max_workers=1))
     await eventually((here.project / "begun").exists)
     await asyncio.to_thread(here.json, "goto", "T1", "--running", "leave")
+    gone.touch()
     assert [r.text() for r in (await task).values()] == ["b", "c"]
     reader = here.reader()
     [run] = read_runs(reader)

@@ -76,7 +76,7 @@ def test_what_escaped_is_ended_and_nothing_else(stage: Stage) -> None:
         stage.json("host", "start")
         until(lambda: not escaped.is_running() or escaped.status() == psutil.STATUS_ZOMBIE)
         assert mine.poll() is None
-        assert {p.pid for p in stage.processes()} == {stage.pid()}
+        until(lambda: {p.pid for p in stage.processes()} == {stage.pid()}, "it has nothing else")
     finally:
         mine.kill()
         mine.wait()
@@ -94,21 +94,26 @@ def test_a_client_dies_and_nothing_else(stage: Stage) -> None:
         "--wait",
     ]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as client:
-        until(lambda: (stage.project / ".zwarm" / "zwarm.db").exists() and stage.json("ls"))
+        until(lambda: (stage.project / ".zwarm" / "zwarm.db").exists() and turns(stage), "it has said it")
         host = stage.pid()
         client.kill()
     assert stage.json("wait")[0]["last_message"] == "Yes."
     assert stage.pid() == host
 
 
+def turns(stage: Stage) -> int:
+    return sum(session["turns"] for session in stage.json("ls"))
+
+
 def test_nothing_runs_twice(stage: Stage) -> None:
     """Each start counts in a file; kills and restarts in between add nothing."""
     session = stage.json("delegate", "@run echo x >> count; sync\n@hang")["session_id"]
-    until(lambda: (stage.project / "count").exists())
+    count = stage.project / "count"
+    until(lambda: count.exists() and count.read_text())
     for _ in range(2):
         stage.kill()
         stage.json("host", "start")
-    assert (stage.project / "count").read_text() == "x\n"
+    assert count.read_text() == "x\n"
     assert stage.session(session).turns == 1
 
 

@@ -117,6 +117,53 @@ async def test_a_verb_is_seen_through_and_answered_when_the_host_ends(
     await connection.aclose()
 
 
+async def test_what_is_asked_while_it_closes_is_done_by_the_next_host(
+    wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, socket = wire
+    sockets = [socket, socket.with_name("next.sock")]
+    half_done, go_on = asyncio.Event(), asyncio.Event()
+
+    async def note(label: str, text: str) -> Any:
+        half_done.set()
+        await go_on.wait()
+        return {"note": text}
+
+    async def dial(notice: Any) -> Connection:
+        return await Connection.open(sockets.pop(0), notice)
+
+    monkeypatch.setattr(server.engine, "note", note)
+    successor = HostServer(server.engine)
+    await successor.listen(sockets[-1])
+    client = HostClient(dial)
+    noted = asyncio.create_task(client.note("T1", "so"))
+    await half_done.wait()
+    closing = asyncio.create_task(server.close("the test is over"))
+    await asyncio.sleep(0)  # it begins
+    asked = asyncio.create_task(client.checkpoint("here"))
+    await asyncio.sleep(0)  # it is on its way
+    go_on.set()
+    assert await noted == {"note": "so"}
+    await closing
+    assert (await asked)["label"] == "T1", "and not that the host ended before it answered"
+    await client.aclose()
+    await successor.close("the test is over")
+
+
+async def test_who_comes_just_as_it_leaves_since_nobody_is_there_finds_it_staying(wire: Any) -> None:
+    server, socket = wire
+    leaving = asyncio.create_task(server.until_stopped())
+    connection = await Connection.open(socket)
+    await connection.greet()
+    server.stop("idle")
+    assert (await connection.call("host.status", {}))["stopping"] is None
+    assert not leaving.done()
+    server.stop("interrupt")
+    await leaving
+    assert server.how == "interrupt"
+    await connection.aclose()
+
+
 # -- verbs ------------------------------------------------------------------------------
 
 
@@ -312,6 +359,34 @@ async def test_readers_hear_that_the_log_grew(wire: Any) -> None:
     await eventually(lambda: heard[-1] == last + 999)
     assert len(heard) - quiet <= 3, "a burst is a notice or two"
     await client.aclose()
+
+
+async def test_who_wants_to_hear_of_news_does_so_though_the_host_dies_over_that(stage: Stage) -> None:
+    class Dying(HostServer):
+        async def answer(self, peer: Any, method: str, params: Any) -> Any:
+            if method == "subscribe" and not died:
+                died.append(peer)
+                peer._writer.transport.abort()
+            return await super().answer(peer, method, params)
+
+    died: list[Any] = []
+    heard: list[int] = []
+    async with await Engine.open(stage.project) as engine:
+        server, socket = Dying(engine), place.new_socket(stage.project)
+        await server.listen(socket)
+
+        async def dial(notice: Any) -> Connection:
+            return await Connection.open(socket, notice)
+
+        client = HostClient(dial)
+        await client.connection()
+        await client.on_log(heard.append)
+        await eventually(lambda: any(peer.subscribed for peer in server.peers), "it is connected again")
+        server.grew(5)
+        await eventually(lambda: heard == [5])
+        await client.aclose()
+        await server.close("the test is over")
+        socket.unlink()
 
 
 async def test_a_lost_host_is_started_again(stage: Stage) -> None:

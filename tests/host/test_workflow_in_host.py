@@ -96,11 +96,17 @@ def test_a_stage_asks_without_a_terminal_and_waits_also_over_a_kill(stage: Stage
     assert (cut["status"], cut["stages"][1]["status"]) == ("error", "interrupted")
 
     second = begin(stage, str(file), "--resume", run["run"])
+    assert second.stderr is not None
+    err = ""
+    while "it asks" not in err:
+        line = second.stderr.readline()
+        assert line, err
+        err += line
+    assert "it asks: Which colour? (zwarm-tui answer" in err
     stage.json("answer", asked(stage), "blue")
     out, err = second.communicate(timeout=60)
     assert second.returncode == 0, err
     assert json.loads(out)["result"] == "one blue"
-    assert "it asks: Which colour? (zwarm-tui answer" in err
     assert (stage.project / "paid").read_text() == "first\n"
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import StoreError
-from zwarm_tui.core.model import SessionStatus
-from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.core.model import SessionStatus, SessionView
+from zwarm_tui.sessions import CodexSessionManager, stopping
+from zwarm_tui.sessions.turn import Turn
 
 
 @pytest.fixture
@@ -92,3 +94,39 @@ async def test_one_that_is_stopped_twice(
         await manager.send_message(queued, "@say hello again")
         await manager.wait(queued)
     assert manager.get_session(queued).status is SessionStatus.COMPLETED
+
+
+async def test_one_whose_checkpoint_takes_longer_than_an_agent_gets(
+    manager: CodexSessionManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graces, ended, taken = list[asyncio.Timeout](), list[str](), list[int]()
+    began, go = asyncio.Event(), asyncio.Event()
+
+    def grace(_: float) -> asyncio.Timeout:
+        graces.append(asyncio.timeout(None))
+        return graces[-1]
+
+    async def checkpoint(_: SessionView, turn: Turn) -> None:
+        began.set()
+        await go.wait()
+        taken.append(turn.number)
+
+    async def end(thread: str) -> None:
+        ended.append(thread)
+
+    monkeypatch.setattr(stopping, "asyncio", SimpleNamespace(timeout=grace, wait=asyncio.wait))
+    manager.set_turn_hook(checkpoint)
+    session = (await manager.start_session("@hang", working_dir=tmp_path)).id
+    (turn,) = manager.running()
+    await turn.placed.wait()
+    interrupting = asyncio.create_task(manager.interrupt(session))
+    await began.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(turn.executor, "end", end)
+        graces[0].reschedule(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+    go.set()
+    await interrupting
+    assert (taken, ended) == ([1], []), "its agent is let be, and the checkpoint is there"
+    assert manager.get_session(session).status is SessionStatus.INTERRUPTED

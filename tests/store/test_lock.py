@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from zwarm_tui.core.errors import LockedError
-from zwarm_tui.store.lock import ProjectLock, holder
+from zwarm_tui.store.lock import ProjectLock, alone, holder
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
@@ -56,6 +56,16 @@ def test_the_kernel_lets_it_go_when_its_process_dies(tmp_path: Path) -> None:
     lock = ProjectLock(tmp_path, "engine")
     lock.acquire()
     lock.release()
+
+
+def test_what_a_dead_engine_wrote_is_not_believed() -> None:
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    assert not alone({"pid": gone.pid, "purpose": "engine"})
+    assert alone({"pid": os.getpid(), "purpose": "engine"})
+    assert alone({"pid": 1, "purpose": "engine"}), "also where it is somebody else's"
+    assert not alone({"pid": os.getpid(), "purpose": "host"})
+    assert not alone({}), "it has yet to write who it is"
 
 
 def test_asking_who_holds_it_is_in_nobodys_way(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from zwarm_tui.client import EngineClient
 from zwarm_tui.core.errors import UsageError, ZwarmError
 from zwarm_tui.host.verbs import VERBS
-from zwarm_tui.wire.connection import Connection, Lost, Notice
+from zwarm_tui.wire.connection import Connection, Lost, NotBegun, Notice
 
 Json = dict[str, Any]
 
@@ -40,7 +41,9 @@ class HostClient:
 
         async def send(*args: Any, **kwargs: Any) -> Any:
             params = verb.bind(*args, **kwargs)
-            return await (await self.connection()).call(name, params)
+            while True:
+                with contextlib.suppress(NotBegun):  # the next host is asked
+                    return await (await self.connection()).call(name, params)
 
         return send
 
@@ -76,7 +79,9 @@ class HostClient:
     async def on_log(self, listener: Callable[[int], None]) -> None:
         """Call `listener` with the log's last seq, whenever the host has added to it."""
         self._listeners.append(listener)
-        await (await self.connection()).call("subscribe", {})
+        connection = await self.connection()
+        with contextlib.suppress(Lost):  # the next connection begins with it
+            await connection.call("subscribe", {})
 
     async def aclose(self, *, running: str = "leave") -> None:
         """Hang up. What runs goes on, whatever `running` says: it is the host's."""

@@ -14,7 +14,7 @@ from zwarm_tui.config.settings import Settings
 from zwarm_tui.core.errors import LockedError, ReadOnlyError, ZwarmError
 from zwarm_tui.host import start as starting
 from zwarm_tui.host.client import HostClient
-from zwarm_tui.store.lock import holder
+from zwarm_tui.store.lock import alone, holder
 from zwarm_tui.wire import place
 from zwarm_tui.wire.connection import Connection, Json, Lost, Notice
 
@@ -105,7 +105,7 @@ async def _dial(project: Path, on_notice: Notice | None, start: bool, anyway: bo
                 await asyncio.to_thread(starting.start, project, anyway=anyway)
                 continue
             who = holder(state_dir(project)) or {}
-        if who.get("purpose") == "engine" or time.monotonic() > until:
+        if alone(who) or time.monotonic() > until:
             raise LockedError(
                 f"another zwarm-tui (pid {who.get('pid', 'unknown')}) runs this project's agents by itself, "
                 "without a host: end it, or work with it"

@@ -100,7 +100,7 @@ async def _serve(
     ready()
     watch = asyncio.create_task(_watch(engine, server, idle), name="idle watch")
     try:
-        await server.stopping.wait()
+        await server.until_stopped()
         await leave.wind_up(engine, server)
     finally:
         watch.cancel()
@@ -147,5 +147,5 @@ async def _watch(engine: Engine, server: HostServer, idle: float) -> None:
         if now - quiet > REST and not resting:
             resting = True
             await engine.rest()
-        if idle and now - alone > idle:
+        if idle and now - alone > idle and not server.stopping.is_set():
             server.stop("idle")

@@ -50,8 +50,8 @@ class HostServer:
         self.environment = fingerprint()
         self.began = time.time()
         self._listener: asyncio.Server | None = None
-        self._bye = ""
-        """Why it takes no more connections, once that is so."""
+        self.bye = ""
+        """Why it takes no more connections and begins no more verbs, once that is so."""
         self._seq = 0
         self._told = 0
         self._trouble = ""
@@ -62,12 +62,22 @@ class HostServer:
         self._listener = await asyncio.start_unix_server(self._serve, path, limit=rpc.LIMIT)
         path.chmod(0o600)
 
+    async def until_stopped(self) -> None:
+        """Return when it is to end. Who came just as it was about to leave since nobody was
+        here finds it staying."""
+        await self.stopping.wait()
+        while self.how == "idle" and (self.peers or self.at_work):
+            self.how = ""
+            self.stopping.clear()
+            await self.stopping.wait()
+
     async def close(self, reason: str) -> None:
         """Take no more connections, see the verbs through that are under way, and say
-        good-bye."""
+        good-bye. What is asked for meanwhile is not begun: who asked is told by the
+        good-bye, and asks the next host."""
         if self._listener is not None:
             self._listener.close()
-        self._bye = reason
+        self.bye = reason
         for peer in self.peers:
             peer.let_go()
         if self.at_work:
@@ -113,8 +123,8 @@ class HostServer:
         task = asyncio.current_task()
         assert task is not None
         peer = Peer(self, writer, task)
-        if self._bye:  # it came while the listener was being closed
-            peer.dismiss(self._bye)
+        if self.bye:  # it came while the listener was being closed
+            peer.dismiss(self.bye)
             return
         self.peers.add(peer)
         try:
@@ -199,10 +209,13 @@ class Peer:
         self.greeted = False
         self.subscribed = False
         self.differences: list[str] = []
+        self._begun: set[Any] = set()
         self._patient: dict[Any, asyncio.Task[None]] = {}
 
     def take(self, line: bytes) -> None:
         """Begin what a line asks for."""
+        if self._server.bye:
+            return
         try:
             method, params, number = rpc.request(line)
         except rpc.Malformed as malformed:
@@ -211,16 +224,17 @@ class Peer:
         task = asyncio.create_task(self._answer(method, params, number), name=method)
         self._server.at_work.add(task)
         task.add_done_callback(self._server.at_work.discard)
+        self._begun.add(number)
+        task.add_done_callback(lambda _: self._begun.discard(number))
         if method == "tool" and params.get("name") in FOR_ITS_CALLER:
             self._patient[number] = task
             task.add_done_callback(lambda _: self._patient.pop(number, None))
 
-    def let_go(self, number: Any = None) -> list[asyncio.Task[None]]:
-        """The client no longer waits for that call (None: for any): what it began ends."""
-        ending = [task for asked, task in self._patient.items() if number in (None, asked)]
-        for task in ending:
-            task.cancel()
-        return ending
+    def let_go(self, number: Any = None) -> None:
+        """The client no longer waits for that call (None: for any): what it began ends.
+        Told once: it may be at writing that down when the client hangs up, too."""
+        for asked in [asked for asked in self._patient if number in (None, asked)]:
+            self._patient.pop(asked).cancel()
 
     async def _answer(self, method: str, params: Json, number: Any) -> None:
         try:
@@ -250,7 +264,8 @@ class Peer:
 
     def dismiss(self, reason: str) -> None:
         """Say good-bye, and hang up."""
-        self.send({"jsonrpc": "2.0", "method": "bye", "params": {"reason": reason}})
+        begun = [number for number in self._begun if number is not None]
+        self.send({"jsonrpc": "2.0", "method": "bye", "params": {"reason": reason, "begun": begun}})
         self.hang_up()
 
     def hang_up(self) -> None:

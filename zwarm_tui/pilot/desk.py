@@ -34,15 +34,17 @@ class Desk(ScreenHuman):
 
     async def decide(self, request: str, decision: str, message: str) -> None:
         """Decide an approval that `holds`."""
-        asked, answer = self._open[request]
-        await self._close(request, decided(asked, decision, message), "answer")
-        answer.set_result(decision)
+        await self._settle(request, decided(self._open[request][0], decision, message), decision)
 
     async def answer(self, request: str, text: str) -> None:
         """Answer a question that `holds`."""
-        asked, answer = self._open[request]
-        await self._close(request, answered(asked, text), "answer")
-        answer.set_result(text)
+        await self._settle(request, answered(self._open[request][0], text), text)
+
+    async def _settle(self, request: str, resolved: e.Event, said: str) -> None:
+        answer = self._open[request][1]
+        await self._close(request, resolved, "answer")
+        if not answer.done():  # else who asked went away meanwhile
+            answer.set_result(said)
 
     async def _put(self, request: Request) -> str | None:
         branch = self._sessions.branch
@@ -57,6 +59,7 @@ class Desk(ScreenHuman):
             return await answer
         except asyncio.CancelledError:  # who asked went away
             if request.request in self._open:
+                await self._sessions.store.commit()  # the request may just have been on its way there
                 with self._sessions.on_branch(branch):
                     await self._close(request.request, withdrawn(request.request, request), "withdrawn")
             raise

@@ -52,9 +52,9 @@ class OutsideTools:
                     PILOT, executor=executor, model=None, working_dir=self._project
                 )
             item, began = f"{OUTSIDE}{secrets.token_hex(4)}", time.monotonic()
-            await write(self._sessions, here, e.ToolStarted(item, name, arguments))
             text, ok = CUT, False
             try:
+                await write(self._sessions, here, e.ToolStarted(item, name, arguments))
                 text, ok = await self._handler(name, arguments)
             finally:
                 seconds = round(time.monotonic() - began, 3)

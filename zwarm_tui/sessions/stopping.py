@@ -35,15 +35,15 @@ async def stop(runner: TurnRunner, turn: Turn, status: str, why: str) -> None:
 async def _stop_agent(runner: TurnRunner, turn: Turn, thread: str, task: asyncio.Task[None]) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_GRACE):
-            while not task.done():
+            while not turn.ended:
                 try:
                     await turn.executor.interrupt(thread)
                     await asyncio.wait({task})
                 except ExecutorError:  # its agent is only just starting on it: ask again
                     await asyncio.wait({task}, timeout=0.05)
-    if not task.done():
+    if not turn.ended:  # else its checkpoint takes its time
         await turn.executor.end(thread)
         runner.forget(thread)
-        done, _ = await asyncio.wait({task}, timeout=STOP_GRACE)
-        if not done:
+        await asyncio.wait({task}, timeout=STOP_GRACE)
+        if not turn.ended:
             task.cancel()

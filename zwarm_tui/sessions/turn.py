@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,7 +14,12 @@ from zwarm_tui.core.errors import SessionBusyError
 from zwarm_tui.executors.base import Executor, ToolHandler
 from zwarm_tui.sessions.budget import Hold
 
-Write = Callable[[e.Record], None]
+
+class Write(Protocol):
+    """Appends records to the log; who reads one of them finds all."""
+
+    def __call__(self, *records: e.Record) -> None: ...
+
 
 _BUSY_STARTS = ("command.started", "tool.started")
 _BUSY_ENDS = ("command", "tool")
@@ -128,14 +132,18 @@ class ThreadSink:
             return  # the terminal fact is what `run_turn` returns, once
         if self.turn is not None:
             self.turn.heed(event)
-        self.write(event)
         if isinstance(event, e.ApprovalRequested):
-            self.write(e.AttentionRaised(Reason.APPROVAL.value, first_line(event.text)))
+            self.write(event, e.AttentionRaised(Reason.APPROVAL.value, first_line(event.text)))
         elif isinstance(event, e.QuestionAsked):
-            self.write(e.AttentionRaised(Reason.QUESTION.value, first_line(event.text)))
+            self.write(event, e.AttentionRaised(Reason.QUESTION.value, first_line(event.text)))
+        else:
+            self.write(event)
 
-    def write(self, event: e.Event) -> None:
-        self._write(e.Record(event, self.session, self.branch, self.number, time.time()))
+    def write(self, *events: e.Event) -> None:
+        """Append them to the log at once."""
+        self._write(
+            *(e.Record(event, self.session, self.branch, self.number, time.time()) for event in events)
+        )
 
     async def call_tool(self, name: str, arguments: dict[str, Any]) -> tuple[str, bool]:
         if self._handler is None:

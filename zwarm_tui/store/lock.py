@@ -72,6 +72,19 @@ def holder(folder: Path) -> dict[str, Any] | None:
     return None
 
 
+def alone(who: dict[str, Any]) -> bool:
+    """That holder runs the agents by itself, without a host. What a dead one wrote stands
+    there until the next one, who has the lock already, has written over it."""
+    if who.get("purpose", "host") == "host":
+        return False
+    with contextlib.suppress(PermissionError):
+        try:
+            os.kill(who["pid"], 0)
+        except ProcessLookupError:
+            return False
+    return True
+
+
 def _locked(fd: int) -> bool:
     """Take the lock. Whoever asks for its `holder` has it shared for an instant, or for as
     long as that process is stopped just then: those are waited for."""

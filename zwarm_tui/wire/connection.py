@@ -20,6 +20,10 @@ class Lost(ZwarmError):
     """The host ended before it answered."""
 
 
+class NotBegun(Lost):
+    """It was about to end, and did not begin with what it was asked for: the next one can be."""
+
+
 class Connection:
     """One connection to a host. `on_notice(method, params)` hears what it tells unasked;
     `closed` is set when the connection is over."""
@@ -31,6 +35,8 @@ class Connection:
         self._on_notice = on_notice
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._last = 0
+        self._begun: set[int] | None = None
+        """What a host that said good-bye was still at; None where it said none."""
         self.closed = asyncio.Event()
         self._task = asyncio.create_task(self._read(), name="host connection")
 
@@ -49,9 +55,9 @@ class Connection:
 
     async def call(self, method: str, params: Json) -> Any:
         """Ask, and wait for the answer as long as it takes. Raises what the verb raised
-        in the host, or `Lost`."""
+        in the host, or `Lost` (`NotBegun`)."""
         if self.closed.is_set():
-            raise Lost("the host has ended")
+            raise NotBegun("the host has ended")
         self._last += 1
         number = self._last
         line = rpc.encode({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
@@ -82,14 +88,19 @@ class Connection:
         finally:
             self.closed.set()
             self._writer.close()
-            for answer in self._waiting.values():
+            for number, answer in self._waiting.items():
                 if not answer.done():
-                    answer.set_exception(
-                        Lost("the host ended before it answered (zwarm-tui ls says what is)")
-                    )
+                    answer.set_exception(self._lost(number))
+
+    def _lost(self, number: int) -> Lost:
+        if self._begun is not None and number not in self._begun:
+            return NotBegun("the host has ended")
+        return Lost("the host ended before it answered (zwarm-tui ls says what is)")
 
     def _take(self, message: Json) -> None:
         if "method" in message:
+            if message["method"] == "bye":
+                self._begun = set(message.get("params", {}).get("begun", self._waiting))
             if self._on_notice is not None:
                 self._on_notice(message["method"], message.get("params", {}))
             return

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from zwarm_tui.config.paths import check_private, socket_path, state_dir
 from zwarm_tui.core.errors import LockedError
-from zwarm_tui.store.lock import holder
+from zwarm_tui.store.lock import alone, holder
 
 PATIENCE = 20.0
 """Seconds to wait for a host that is just starting, or just leaving."""
@@ -76,7 +76,7 @@ async def settled(project: Path) -> Card | None:
     until = time.monotonic() + PATIENCE
     while (card := standing(project)) is None:
         who = holder(state_dir(project))
-        if who is None or who.get("purpose", "host") != "host":
+        if who is None or alone(who):
             return None
         if time.monotonic() > until:
             raise LockedError(f"the host (pid {who.get('pid', 'unknown')}) neither comes up nor ends")
