@@ -181,7 +181,7 @@ async def test_words_go_to_the_session_that_is_open(project: Path) -> None:
         await until(pilot, lambda: len(engine.asked) == 3)
         assert engine.asked == [
             ("say", "hi"),
-            ("converse", "3f2a9c1e", "go on", False, False),
+            ("converse", "3f2a9c1e", "go on", True, False),
             ("converse", "c04d55aa", "faster", True, False),
         ]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zwarm_tui.core.errors import ConfirmationNeededError, UsageError, ZwarmError
 from zwarm_tui.core.events import QuestionAsked
-from zwarm_tui.core.model import RequestView, SessionStatus
+from zwarm_tui.core.model import RequestView
 from zwarm_tui.tui.board import PILOT
 from zwarm_tui.tui.render.literal import line_of
 from zwarm_tui.tui.render.wrap import fit
@@ -51,8 +51,6 @@ class Verbs:
         """Say it to the session: as an answer where it asked, into its turn where one runs."""
         board = self._app.board
         asked = next((r for r in board.requests_of(session) if isinstance(r.event, QuestionAsked)), None)
-        view = board.session(session)
-        running = view is not None and view.status in (SessionStatus.RUNNING, SessionStatus.AWAITING_INPUT)
 
         async def say(confirm: bool) -> Json:
             client = await self._app.link.client()
@@ -60,7 +58,7 @@ class Verbs:
                 return await client.answer(asked.id, text)
             if session == PILOT:
                 return await client.say(text, confirm=confirm)
-            return await client.converse(session, text, steer=running, confirm=confirm)
+            return await client.converse(session, text, steer=True, confirm=confirm)
 
         try:
             if await self.confirmed(say) is None:
