@@ -589,6 +589,33 @@ async def test_a_failed_stage_leaves_its_siblings_their_end(make: Make) -> None:
     assert run.view.stages["good"].status == "completed"
 
 
+async def test_a_run_that_was_cancelled_begins_no_other_stage(make: Make) -> None:
+    """Not even in a task that is just between two of them, and that nobody cancels."""
+    between, go = asyncio.Event(), asyncio.Event()
+    chains: list[asyncio.Task[None]] = []
+
+    async def point(_: str) -> None:
+        between.set()
+        await go.wait()
+
+    async def body(ctx: WorkflowContext) -> None:
+        async def chain() -> None:
+            await ctx.stage("one", quiet)
+            await ctx.stage("two", quiet)
+
+        chains.append(asyncio.create_task(chain()))
+        await asyncio.wait(chains)
+
+    run = make(body, point=point)
+    going = asyncio.create_task(run.execute())
+    await between.wait()
+    going.cancel()
+    await asyncio.wait({going})
+    go.set()
+    await asyncio.wait(chains)
+    assert (run.view.ended, list(run.view.stages)) == ("interrupted", ["one"])
+
+
 async def test_cancelling_a_run_interrupts_its_agents(
     make: Make, manager: CodexSessionManager, project: Path
 ) -> None:

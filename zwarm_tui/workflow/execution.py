@@ -175,9 +175,11 @@ class WorkflowRun:
 
     def _tasks(self) -> set[asyncio.Task[Any]]:
         """Tasks, other than this one, that a stage runs in."""
-        return {t for t in self._state.runner.active.values() if t and t is not asyncio.current_task()}
+        me = asyncio.current_task()
+        return {t for t in self._state.runner.active.values() if t and t is not me and not t.done()}
 
     async def _ended(self, status: str, result: Any = None, error: str | None = None) -> None:
+        self._state.runner.over = True
         await self._journal.record(e.RunEnded(run=self.id, status=status, result=result, error=error))
 
 

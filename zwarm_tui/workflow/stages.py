@@ -75,9 +75,13 @@ class StageRunner:
         self.root = graph.Place(self, graph.GraphFrontier())
         self.active: dict[str, asyncio.Task[Any] | None] = {}
         """The tasks that stages run in, by stage."""
+        self.over = False
+        """The run has ended: what is left of its tasks begins no other stage."""
 
     def spawn(self, stage: Stage) -> Node:
         """Give a stage its place in the graph: after all that its task saw settle."""
+        if self.over:
+            raise asyncio.CancelledError(f"stage '{stage.key}' was not begun: the run has ended")
         place = graph.here(self.root)
         self.active[stage.key] = asyncio.current_task()
         return Node(self, stage, place, place.frontier.spawn(stage.key))
