@@ -166,6 +166,51 @@ async def test_in_place_nothing_runs_there(world: World, engine: Engine) -> None
     assert "f3" not in files(world.top)
 
 
+async def test_a_turn_whose_end_can_be_read_is_in_nobodys_way(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others can, before the engine itself knows that it is written."""
+    await agent(engine, "@say one")
+    commit, ended, go = engine.store.commit, asyncio.Event(), asyncio.Event()
+
+    async def slow(*records: e.Record) -> int:
+        seq = await commit(*records)
+        if any(turn.ended for turn in engine.sessions.running()):
+            ended.set()
+            await go.wait()
+        return seq
+
+    monkeypatch.setattr(engine.store, "commit", slow)
+    await engine.delegate("@say two")
+    await ended.wait()
+    asyncio.get_running_loop().call_later(0.1, go.set)
+    assert (await engine.goto("T1", dry_run=True))["running"] == []
+    go.clear()
+    await idle(engine)
+    ended.clear()
+    await engine.delegate("@say three")
+    await ended.wait()
+    asyncio.get_running_loop().call_later(0.1, go.set)
+    assert (await engine.goto("T1"))["label"] == "T1"
+
+
+async def test_a_turn_may_end_while_those_before_it_are_interrupted(
+    world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await agent(engine, "@say one")
+    await engine.delegate("@hang")
+    second = (await engine.delegate("@run until test -e go; do sleep 0.02; done\n@say done"))["session_id"]
+    interrupt = engine.sessions.interrupt
+
+    async def slowly(session: str, reason: str | None = None) -> None:
+        await interrupt(session, reason)
+        world.write("go", "")
+        await engine.sessions.wait(second)
+
+    monkeypatch.setattr(engine.sessions, "interrupt", slowly)
+    assert (await engine.goto("T1", running="interrupt"))["label"] == "T1"
+
+
 async def test_in_place_what_is_in_the_way_stops_it(world: World, engine: Engine) -> None:
     await agent(engine, "@write x.log one")
     (world.top / "x.log").unlink()

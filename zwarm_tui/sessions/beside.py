@@ -18,6 +18,12 @@ class Beside:
         although both write the same checkout."""
         self._allowed.add(self._runner.branch)
 
+    async def quiet(self) -> None:
+        """Return when turns that have ended run no more. Others can read their end before we
+        know that it is written, and may want to jump, or to adopt, at once."""
+        for turn in [t for t in self._runner.turns.values() if t.ended]:
+            await turn.gone.wait()
+
     def check(self) -> None:
         """`ConfirmationNeededError` where an executor's turn of another branch runs in the
         same checkout (there is no repository, so that no branch has files of its own),

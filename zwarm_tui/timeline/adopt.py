@@ -78,6 +78,7 @@ class Adoption:
         """
         if mode not in MODES:
             raise UsageError(f"a branch is adopted as one of {', '.join(MODES)}")
+        await self._sessions.beside.quiet()
         async with self._lock:
             repo = await find(self._project)
             if repo is None:

@@ -159,6 +159,7 @@ class Timeline:
 
     async def preview(self, label: str, *, in_place: bool = False) -> Json:
         """What a jump would do; changes nothing."""
+        await self._sessions.beside.quiet()
         to = target(self._reader, label)
         return await self._preview.of(to, self._next_name(), in_place=in_place)
 
@@ -168,6 +169,7 @@ class Timeline:
         files are put into the person's checkout, after a safety checkpoint."""
         if running is not None and running not in RUNNING:
             raise UsageError(f"running is one of {', '.join(RUNNING)}")
+        await self._sessions.beside.quiet()
         here = self._reader.position()
         to = target(self._reader, label)  # an unknown label stops nothing
         turns = self._sessions.running(here.branch) if not here.detached else []
@@ -182,7 +184,10 @@ class Timeline:
             )
         if running == "interrupt":
             for t in turns:
-                await self._sessions.interrupt(t.session)
+                with contextlib.suppress(
+                    UsageError
+                ):  # it has ended meanwhile, as a stage's does with its run
+                    await self._sessions.interrupt(t.session)
         elif running == "wait":
             await asyncio.gather(*(self._sessions.wait(t.session) for t in turns))
         async with self._alone():
@@ -230,6 +235,7 @@ class Timeline:
         branch begins there, with files of its own. Returns the branch that the new turn
         belongs to. `ConfirmationNeededError`: the checkpoint has no files; with `confirm`
         the branch begins with those of now."""
+        await self._sessions.beside.quiet()
         async with self._alone():
             here = self._reader.position()
             await self._at_root()
