@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from zwarm_tui.core.errors import SessionBusyError, SessionNotFoundError, UsageError
-from zwarm_tui.core.events import Notice, Record
+from zwarm_tui.core.events import ApprovalResolved, Notice, Record
 from zwarm_tui.core.model import SessionStatus
+from zwarm_tui.executors.base import Decision, ExecutorSettings
+from zwarm_tui.executors.demo import DemoExecutor
 from zwarm_tui.sessions import CodexSessionManager, ExecutorSession
 
 QUICK = "@say Done.\n@usage 1000 200 50"
@@ -144,6 +146,41 @@ async def test_an_approval_waits_and_is_decided(manager: CodexSessionManager, tm
     await manager.requests.decide(request.id, "accept")
     assert (await manager.wait(s.id, timeout=10)).status is SessionStatus.COMPLETED
     assert (tmp_path / "made").exists()
+
+
+class Slow(DemoExecutor):
+    """Its agents have heard an answer some time before that is known."""
+
+    def __init__(self, state: Path) -> None:
+        super().__init__(ExecutorSettings(), state)
+        self.given, self.go = asyncio.Event(), asyncio.Event()
+
+    async def answer(self, thread: str, request: str, decision: Decision, message: str = "") -> None:
+        await super().answer(thread, request, decision, message)
+        self.given.set()
+        await self.go.wait()
+
+
+async def test_a_decision_that_ends_the_turn_is_no_other_and_leaves_its_flag(tmp_path: Path) -> None:
+    agent, records = Slow(tmp_path / ".zwarm"), list[Record]()
+    async with CodexSessionManager(tmp_path / ".zwarm", executor=agent, events=records.append) as manager:
+        session = (await manager.start_session("@escalate ls\n@say Done.", working_dir=tmp_path)).id
+        await until(manager, session, SessionStatus.AWAITING_INPUT)
+        (turn,) = manager.running()
+        (request,) = turn.requests
+        deciding = asyncio.create_task(manager.requests.decide(request, "accept"))
+        await agent.given.wait()
+        with pytest.raises(UsageError, match="any more"):
+            await manager.requests.decide(request, "decline")
+        done = await manager.wait(session, timeout=30)
+        agent.go.set()
+        await deciding
+        resolved = [r.event.decision for r in records if isinstance(r.event, ApprovalResolved)]
+        assert resolved == ["accept"], "and not withdrawn"
+        attention = manager.get_session(session).view.attention
+        assert done.needs_attention
+        assert attention is not None, "it has completed"
+        assert attention.reason == "completed"
 
 
 async def test_an_idle_turn_is_flagged_then_interrupted(tmp_path: Path) -> None:

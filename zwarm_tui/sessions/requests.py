@@ -8,7 +8,9 @@ from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import UsageError
 from zwarm_tui.executors.base import Decision
 from zwarm_tui.sessions.runner import TurnRunner
-from zwarm_tui.sessions.turn import Turn
+from zwarm_tui.sessions.turn import Turn, withdrawn
+
+Resolved = e.ApprovalResolved | e.QuestionAnswered
 
 
 class Requests:
@@ -27,22 +29,22 @@ class Requests:
             turn.hold.decision.set_result((decision, message))  # heard only after this is recorded
             await self._resolve(turn, resolved)
             return
-        assert turn.thread is not None
         if (own := self._own.pop(request, None)) is not None:
-            own.set_result((decision, message))
+            if not own.done():  # who asked may just have gone away
+                own.set_result((decision, message))
         else:
-            await turn.executor.answer(turn.thread, request, decision, message)
+            await self._tell(turn, request, resolved, decision, message)
         await self._resolve(turn, resolved)
 
     async def answer(self, request: str, text: str) -> None:
         """Answer a question that an agent or the pilot asked."""
         turn, event = self._open(request)
         resolved = answered(event, text)
-        assert turn.thread is not None
         if (own := self._own.pop(request, None)) is not None:
-            own.set_result((text, ""))
+            if not own.done():  # who asked may just have gone away
+                own.set_result((text, ""))
         else:
-            await turn.executor.answer(turn.thread, request, "accept", text)
+            await self._tell(turn, request, resolved, "accept", text)
         await self._resolve(turn, resolved)
 
     async def ask(self, session_id: str, request: e.QuestionAsked | e.ApprovalRequested) -> str:
@@ -67,11 +69,29 @@ class Requests:
         for question in self._own.values():
             question.cancel()
 
-    async def _resolve(self, turn: Turn, event: e.ApprovalResolved | e.QuestionAnswered) -> None:
+    async def _tell(
+        self, turn: Turn, request: str, resolved: Resolved, decision: Decision, message: str
+    ) -> None:
+        """Tell the agent. It is decided from here on: others come too late, and a turn that ends
+        over it takes nothing back."""
+        assert turn.thread is not None
+        asked = turn.requests[request]
+        turn.heed(resolved)
+        try:
+            await turn.executor.answer(turn.thread, request, decision, message)
+        except BaseException:
+            if turn.ended:
+                self._runner.record(turn.session, turn.number, withdrawn(request, asked), branch=turn.branch)
+            else:
+                turn.requests[request] = asked
+            raise
+
+    async def _resolve(self, turn: Turn, event: Resolved) -> None:
         turn.heed(event)
-        self._runner.record(turn.session, turn.number, event, branch=turn.branch)
-        if not turn.requests:
-            self._runner.record(turn.session, turn.number, e.Acknowledged("answer"), branch=turn.branch)
+        events: list[e.Event] = [event]
+        if not turn.requests and not turn.ended:  # what its end has flagged is another matter
+            events.append(e.Acknowledged("answer"))
+        self._runner.record(turn.session, turn.number, *events, branch=turn.branch)
         await self._runner.store.commit()
 
     def _open(self, request: str) -> tuple[Turn, e.Event]:

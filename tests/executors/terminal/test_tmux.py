@@ -14,7 +14,7 @@ import pytest
 
 from tests.executors.terminal.conftest import needs_tmux
 from zwarm_tui.core.errors import TmuxError
-from zwarm_tui.executors.tmux import MARK, TmuxServer, safe_name
+from zwarm_tui.executors.tmux import MARK, TmuxServer, TmuxSession, safe_name
 
 pytestmark = needs_tmux
 
@@ -58,9 +58,14 @@ async def _shows(capture: Callable[[], Awaitable[str]], text: str) -> bool:
     return text in await capture()
 
 
+async def _in_front(session: TmuxSession, program: str) -> bool:
+    return await session.facts("pane_current_command") == [program]
+
+
 async def test_a_shell_that_is_busy_is_not_typed_into(server: TmuxServer, tmp_path: Path) -> None:
     session = await server.new("busy", cwd=tmp_path, env={**PLAIN, "SHELL": "/bin/bash"})
     await session.send("cat")
+    await until(lambda: _in_front(session, "cat"))
     with pytest.raises(TmuxError, match=r"busy was not ready in 0\.4 s: cat runs in it"):
         await session.send("echo", timeout=0.4)
 
