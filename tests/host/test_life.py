@@ -26,7 +26,7 @@ from zwarm_tui.core.errors import LockedError, ReadOnlyError, ZwarmError
 from zwarm_tui.core.model import TIP, SessionView
 from zwarm_tui.engine import Engine
 from zwarm_tui.host import start
-from zwarm_tui.host.connect import connect, settled
+from zwarm_tui.host.connect import connect
 from zwarm_tui.host.start import wait_gone
 from zwarm_tui.store.lock import ProjectLock
 from zwarm_tui.wire import place
@@ -153,7 +153,7 @@ async def test_one_that_is_just_starting_or_leaving_is_waited_for(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = state_dir(stage.project)
-    assert await settled(stage.project) is None
+    assert await place.settled(stage.project) is None
     held = ProjectLock(state, "host")
     held.acquire()
     card = place.Card(pid=os.getpid(), socket="none", version="1", starts=[])
@@ -167,11 +167,11 @@ async def test_one_that_is_just_starting_or_leaving_is_waited_for(
             end.set()
             held.release()
 
-    monkeypatch.setattr("zwarm_tui.host.connect.asyncio.sleep", sleep)
-    assert await settled(stage.project) == card
+    monkeypatch.setattr("zwarm_tui.wire.place.asyncio.sleep", sleep)
+    assert await place.settled(stage.project) == card
     assert begin.is_set()
     place.card_file(stage.project).unlink()
-    assert await settled(stage.project) is None
+    assert await place.settled(stage.project) is None
     assert end.is_set()
 
 
