@@ -135,7 +135,9 @@ async def turn_ended(call: Call, client: EngineClient, session: str, number: int
 
     def done() -> TurnView | None:
         turns = {t.turn: t for t in reader.turns(session, line) if t.turn in (number, number + 1)}
-        turn, after = turns[number], turns.get(number + 1)
+        if (turn := turns.get(number)) is None:
+            raise UsageError(f"the project went to another point of its timeline: turn {number} is not on it")
+        after = turns.get(number + 1)
         if after is not None and message in after.prompt and message not in turn.prompt:
             turn = after  # it stands in the log as soon as the other one has ended
         return turn if turn.end_seq is not None or turn.held else None

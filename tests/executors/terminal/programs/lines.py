@@ -29,6 +29,7 @@ def main() -> None:
             print(f"answered {answer!r}")
         elif word == "hang":
             try:
+                print("hangs\nfor long", flush=True)  # of a last line more may come
                 time.sleep(300)
             except KeyboardInterrupt:
                 print("stopped")
