@@ -164,8 +164,7 @@ class Engine:
             return await self.say(message, confirm=confirm)
         if self.sessions.get_session(session).view.role == RUN:
             raise UsageError("a run takes no messages: talk to the sessions of its stages")
-        here = self.sessions.running(self.sessions.branch)
-        if steer and any(turn.session == session and not turn.ended for turn in here):
+        if steer and self.sessions.at_work(session):
             return (await self.sessions.steer(session, message)).to_json()
         await self._settle(confirm)
         return (await self.sessions.send_message(session, message)).to_json()

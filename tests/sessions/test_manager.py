@@ -186,7 +186,7 @@ async def test_a_decision_that_ends_the_turn_is_no_other_and_leaves_its_flag(tmp
 async def test_an_idle_turn_is_flagged_then_interrupted(tmp_path: Path) -> None:
     async with CodexSessionManager(tmp_path / ".zwarm", executor="demo", idle_timeout=0.6) as m:
         s = await m.start_session("@hang", working_dir=tmp_path)
-        ids = await m.wait_for_attention(10)
+        ids = await m.requests.wait_for_attention(10)
         assert ids == [s.id]
         done = await m.wait(s.id, timeout=10)
         assert done.status is SessionStatus.INTERRUPTED

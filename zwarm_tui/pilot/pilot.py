@@ -77,8 +77,7 @@ class Pilot:
 
     async def say(self, message: str) -> ExecutorSession:
         """A message from the person: opens a turn, or steers the running one."""
-        running = self._sessions.running(self._sessions.branch)
-        if not any(turn.session == PILOT and not turn.ended for turn in running):
+        if not self._sessions.at_work(PILOT):
             await self._sessions.ensure_role_session(
                 PILOT, executor=self.brain.executor.name, model=self.brain.model, working_dir=self._project
             )

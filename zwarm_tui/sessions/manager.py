@@ -9,7 +9,6 @@ after a restart.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -154,6 +153,11 @@ class CodexSessionManager:
         """Turns that are queued or run, of one branch or of all."""
         return [t for t in self._runner.turns.values() if branch in (None, t.branch)]
 
+    def at_work(self, session: str) -> bool:
+        """A turn of it is queued or runs on the current branch."""
+        turn = self._runner.turns.get((session, self.branch))
+        return turn is not None and not turn.ended
+
     # -- starting and talking ---------------------------------------------------------
 
     async def start_session(
@@ -273,8 +277,7 @@ class CodexSessionManager:
         await self._end(session_id, reason, hidden=False)
 
     async def delete_session(self, session_id: str) -> None:
-        """End a session and take it off the lists. The log keeps it: checkpoints may
-        need it, and its costs were spent."""
+        """End a session and take it off the lists. The log keeps it, for checkpoints and costs."""
         await self._end(session_id, "deleted", hidden=True)
 
     async def _end(self, session_id: str, reason: str | None, *, hidden: bool) -> None:
@@ -294,17 +297,13 @@ class CodexSessionManager:
     async def wait(self, session_id: str, timeout: float | None = None) -> ExecutorSession:
         """The session when no turn of it runs; `TimeoutError` after `timeout` seconds."""
         session = self.reader.find(session_id)
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(timeout):
                 while (task := self._runner.task(session)) is not None:
                     await asyncio.wait({task})
-                return self._session(session)
-        raise TimeoutError(f"{session} still runs after {timeout:g} s")
-
-    async def wait_for_attention(self, timeout: float) -> list[str]:
-        """Ids of the branch's sessions that need attention: at once where some do,
-        else as soon as one does, else [] after `timeout` seconds."""
-        return await self._runner.flagged(timeout)
+        except TimeoutError:
+            raise TimeoutError(f"{session} still runs after {timeout:g} s") from None
+        return self._session(session)
 
     def acknowledge(self, session_id: str, *, by: str = "check") -> None:
         """Clear the session's attention flag: someone looked."""

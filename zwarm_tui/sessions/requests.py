@@ -21,6 +21,23 @@ class Requests:
         self._own: dict[str, asyncio.Future[tuple[str, str]]] = {}
         """Those that no agent asked, but we ourselves."""
 
+    async def wait_for_attention(self, timeout: float) -> list[str]:
+        """Executors' sessions of this branch that need attention: at once where some
+        do, else as soon as one does, else [] after `timeout` seconds."""
+        runner, branch = self._runner, self._runner.branch
+
+        def now() -> list[str]:
+            views = runner.reader.sessions(runner.reader.path(branch))
+            return [v.id for v in views if v.needs_attention and v.role == "executor"]
+
+        try:
+            async with asyncio.timeout(timeout), runner.attention:
+                while not (ids := now()):
+                    await runner.attention.wait()
+                return ids
+        except TimeoutError:
+            return []
+
     async def decide(self, request: str, decision: Decision, message: str = "") -> None:
         """Decide an approval that an agent waits for."""
         turn, event = self._open(request)

@@ -61,7 +61,8 @@ class TurnRunner:
         self._sinks: dict[str, ThreadSink] = {}
         self._ending: set[asyncio.Task[None]] = set()
         """Turns that are over and have yet to leave their checkpoint."""
-        self._wake = asyncio.Condition()
+        self.attention = asyncio.Condition()
+        """Notified when a session may need its person."""
         self._branch: ContextVar[int | None] = ContextVar("branch", default=None)
         self.current_branch = reader.position().branch
         self._holds = Holds(store, budgets, tell=self.tell)
@@ -337,25 +338,8 @@ class TurnRunner:
 
     async def wake(self) -> None:
         """Tell those who wait for attention to look again."""
-        async with self._wake:
-            self._wake.notify_all()
-
-    async def flagged(self, timeout: float) -> list[str]:
-        """Executors' sessions of this branch that need attention: at once where some
-        do, else as soon as one does, else [] after `timeout` seconds."""
-        branch = self.branch
-
-        def now() -> list[str]:
-            views = self.reader.sessions(self.reader.path(branch))
-            return [v.id for v in views if v.needs_attention and v.role == "executor"]
-
-        try:
-            async with asyncio.timeout(timeout), self._wake:
-                while not (ids := now()):
-                    await self._wake.wait()
-                return ids
-        except TimeoutError:
-            return []
+        async with self.attention:
+            self.attention.notify_all()
 
     async def close(self) -> None:
         """Interrupt all turns; they can be resumed."""

@@ -144,7 +144,7 @@ class DelegationTools:
             raise UsageError("sleep takes a number of seconds from 0 to 300")
         wanted = min(float(seconds), MAX_SLEEP)
         began = time.monotonic()
-        woke_for = await self.sessions.wait_for_attention(wanted)
+        woke_for = await self.sessions.requests.wait_for_attention(wanted)
         slept = wanted if not woke_for else min(wanted, time.monotonic() - began)
         result: Json = {"slept_seconds": round(slept, 1), "needs_attention": woke_for}
         if seconds > MAX_SLEEP:

@@ -180,8 +180,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
         return self.return_code or 0
 
     def _fatal_error(self) -> None:
-        """Textual would write the traceback to the terminal, with the values of all
-        variables; `play` raises it instead."""
+        """Textual would write a traceback with all variables' values; `play` raises it instead."""
         self._close_messages_no_wait()
 
     def _handle_exception(self, error: Exception) -> None:
