@@ -14,7 +14,7 @@ import pytest
 from tests.pipeline.conftest import logged
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ProviderMismatchError, UsageError
-from zwarm_tui.core.model import SessionStatus
+from zwarm_tui.core.model import SessionStatus, SessionView
 from zwarm_tui.pipeline import (
     AgentReviewer,
     AgentSessionConfig,
@@ -31,8 +31,10 @@ from zwarm_tui.pipeline import (
     SessionPrompts,
     runner,
 )
+from zwarm_tui.pipeline.client import SessionClient
 from zwarm_tui.pipeline.recovery import recover
 from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.sessions.turn import Turn
 
 QUICK = RetryConfig(2, (0.0,), "go on with {issue_id}\n@say Went on.")
 # A gate's output stands in the prompt of the retry: there the scripted agent finds what to do.
@@ -202,6 +204,40 @@ async def test_a_blocking_finding_is_sent_back_and_fixed(sessions: CodexSessionM
     assert "attempt 2/3" in prompt
     assert "[P1] No tests (a.py:3)" in prompt
     assert (folder / "tests.txt").read_text() == "yes"
+
+
+async def test_what_the_person_says_as_a_turn_ends_is_left_to_them(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    """Of the agent and of the reviewer: the run takes the answers of its own turns, and
+    does not stop the person's."""
+    theirs: list[str] = []
+
+    async def speak(view: SessionView, turn: Turn) -> None:
+        if turn.number == 1:
+            theirs.append(view.id)
+            await sessions.steer(view.id, "@ask Which colour?")
+
+    sessions.set_turn_hook(speak)
+    run = AgentSessionRunner(sessions, reviewer=reviewer(sessions, P3))
+    done = await run.run_session(work(folder, "@write a.py 1\n@say Done."))
+    assert (done.success, done.summary) == (True, "Done.")
+    assert done.low_priority_review_issues == [ReviewFinding(3, "A name")]
+    assert [(t.session, t.number, t.stop) for t in sessions.running()] == [(s, 2, None) for s in theirs]
+    assert len(theirs) == 2
+
+
+async def test_letting_go_of_a_turn_that_has_ended_stops_no_other(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    config = SessionConfiguration(sessions, AgentSessionConfig()).initialize_config(work(folder, "-"))
+    client = SessionClient(sessions, config)
+    await client.query("@say Done.")
+    assert [m async for m in client.receive_response() if isinstance(m, e.TurnEnded)]
+    assert client.session_id is not None
+    await sessions.send_message(client.session_id, "@ask Which colour?")
+    await client.disconnect()
+    assert [(t.number, t.stop) for t in sessions.running()] == [(2, None)]
 
 
 async def test_a_reviewer_that_answers_no_json_is_asked_again(

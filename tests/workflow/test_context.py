@@ -12,7 +12,9 @@ import pytest
 from tests.workflow.conftest import until
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ProviderMismatchError, StoreError, UsageError
+from zwarm_tui.core.model import SessionView
 from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.sessions.turn import Turn
 from zwarm_tui.store.lock import ProjectLock
 from zwarm_tui.workflow import (
     EmptyResponseError,
@@ -380,6 +382,28 @@ async def test_a_turn_that_a_person_stops_is_not_tried_again(
     with pytest.raises(PipelineError, match=r"was interrupted: interrupted by the person") as failed:
         await going
     assert failed.value.attempts == 1
+
+
+@pytest.mark.parametrize("headless", [False, True])
+async def test_what_the_person_says_as_a_turn_ends_is_no_answer_to_the_stage(
+    make: Make, manager: CodexSessionManager, headless: bool
+) -> None:
+    """It begins the next turn, while the stage's own leaves its checkpoint."""
+    theirs: list[str] = []
+
+    async def speak(view: SessionView, turn: Turn) -> None:
+        if not theirs:
+            theirs.append(view.id)
+            await manager.steer(view.id, "@ask Which colour?\n@say For you.")
+
+    manager.set_turn_hook(speak)
+
+    async def body(ctx: WorkflowContext) -> Any:
+        return (await ctx.stage("a", says("For the stage."), headless=headless)).result
+
+    assert await make(body).execute() == "For the stage."
+    [turn] = manager.running()
+    assert (turn.session, turn.number) == (theirs[0], 2)
 
 
 async def begun(project: Path, stage: str) -> None:

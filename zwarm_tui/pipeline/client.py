@@ -102,8 +102,11 @@ class SessionClient:
         if self._opening is None:
             return
         try:
-            session = (await self._opening).id
+            made = await self._opening
         except Exception:
             return  # `query` has raised it
+        turns = self._sessions.running(self._branch)
+        if (made.id, made.view.turns) not in [(t.session, t.number) for t in turns]:
+            return  # it has ended; what runs now is its person's
         with contextlib.suppress(UsageError):  # its turn has ended by itself
-            await self._sessions.interrupt(session, "interrupted by its run: it was silent, or the run ended")
+            await self._sessions.interrupt(made.id, "interrupted by its run: it was silent, or the run ended")

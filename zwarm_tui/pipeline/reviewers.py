@@ -15,7 +15,7 @@ from zwarm_tui.core.errors import ExecutorError, ParseError, UsageError
 from zwarm_tui.core.events import ReviewFinding
 from zwarm_tui.core.json_block import parse_json_block
 from zwarm_tui.core.lifecycle import ReviewResult
-from zwarm_tui.core.model import SessionStatus
+from zwarm_tui.core.model import SessionStatus, TurnView
 from zwarm_tui.pipeline.prompts import SessionPrompts
 from zwarm_tui.sessions import CodexSessionManager, ExecutorSession
 
@@ -94,7 +94,7 @@ class AgentReviewer:
             )
         self.begun(session.id)
         try:
-            done = await self.sessions.wait(session.id, self.timeout)
+            done = await self.sessions.wait(session.id, self.timeout, turn=1)
         except TimeoutError:
             why = f"no answer within timeout = {self.timeout:g} s"
             await self._stop(session.id, why)
@@ -102,23 +102,31 @@ class AgentReviewer:
         except BaseException:
             await self._stop(session.id, "its run was stopped")
             raise
+        reader = self.sessions.reader
+        # What its person says to it afterwards is theirs.
+        turn = reader.turns(session.id, reader.path(self.sessions.branch))[0]
         if done.status is SessionStatus.COMPLETED:
             self.sessions.acknowledge(session.id, by="pipeline")
-        return _verdict(done)
+        return _verdict(done, turn)
 
     async def _stop(self, session: str, why: str) -> None:
+        if not any(
+            (t.session, t.number) == (session, 1) for t in self.sessions.running(self.sessions.branch)
+        ):
+            return
         with contextlib.suppress(UsageError):  # it has ended by itself
             await self.sessions.interrupt(session, why)
 
 
-def _verdict(done: ExecutorSession) -> ReviewResult:
-    if done.status is not SessionStatus.COMPLETED:
-        stopped = done.status in (SessionStatus.INTERRUPTED, SessionStatus.KILLED)
-        error = f"reviewer {done.id} {done.status.value}: {done.error or 'it did not say why'}"
+def _verdict(done: ExecutorSession, turn: TurnView) -> ReviewResult:
+    """What the turn of the reviewer's session came to."""
+    if turn.status is not SessionStatus.COMPLETED:
+        stopped = turn.status in (SessionStatus.INTERRUPTED, SessionStatus.KILLED)
+        error = f"reviewer {done.id} {turn.status.value}: {turn.error or 'it did not say why'}"
         return ReviewResult(False, parse_error=error, fatal_error=stopped)
-    answer = next((m["content"] for m in reversed(done.messages) if m["role"] == "assistant"), "")
+    said = [m for m in done.messages if (m["role"], m["turn"]) == ("assistant", turn.turn)]
     try:
-        findings = parse_findings(answer)
+        findings = parse_findings(str(said[-1]["content"]) if said else "")
     except ParseError as error:
         return ReviewResult(False, parse_error=f"reviewer {done.id}: {error}")
     return ReviewResult(not any(f.blocking for f in findings), findings)

@@ -31,13 +31,10 @@ from zwarm_tui.sessions.runner import Returned, TurnHook, TurnRunner
 from zwarm_tui.sessions.session import ExecutorSession
 from zwarm_tui.sessions.steering import steer
 from zwarm_tui.sessions.stopping import stop
-from zwarm_tui.sessions.turn import Turn
+from zwarm_tui.sessions.turn import FOLLOWED, Turn
 from zwarm_tui.sessions.worktrees import Worktrees
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.reader import Reader
-
-FOLLOWED = "(Nothing was typed: it goes on with the message before.)"
-"""Stands in the transcript for the message of a turn that only follows."""
 
 
 class CodexSessionManager:
@@ -294,12 +291,15 @@ class CodexSessionManager:
 
     # -- waiting and people -----------------------------------------------------------
 
-    async def wait(self, session_id: str, timeout: float | None = None) -> ExecutorSession:
-        """The session when no turn of it runs; `TimeoutError` after `timeout` seconds."""
+    async def wait(
+        self, session_id: str, timeout: float | None = None, *, turn: int | None = None
+    ) -> ExecutorSession:
+        """The session when no turn of it runs, or with `turn` when that one doesn't;
+        `TimeoutError` after `timeout` seconds."""
         session = self.reader.find(session_id)
         try:
             async with asyncio.timeout(timeout):
-                while (task := self._runner.task(session)) is not None:
+                while (task := self._runner.task(session, turn)) is not None:
                     await asyncio.wait({task})
         except TimeoutError:
             raise TimeoutError(f"{session} still runs after {timeout:g} s") from None

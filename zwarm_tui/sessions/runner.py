@@ -119,10 +119,13 @@ class TurnRunner:
         """Nothing but its own preparation keeps the turn from beginning."""
         return not self.roles[self.view(turn.session, turn.branch).role].queued or not self._slots.locked()
 
-    def task(self, session: str) -> asyncio.Task[None] | None:
-        """What runs the session's turn on this branch, until the turn is over."""
+    def task(self, session: str, number: int | None = None) -> asyncio.Task[None] | None:
+        """What runs the session's turn on this branch (only the one with that number, where
+        one is given), until the turn is over."""
         turn = self.turns.get((session, self.branch))
-        return turn.task if turn and turn.task and not turn.task.done() else None
+        if turn is None or number not in (None, turn.number):
+            return None
+        return turn.task if turn.task and not turn.task.done() else None
 
     # -- a turn's life ----------------------------------------------------------------
 

@@ -24,6 +24,9 @@ class Write(Protocol):
 _BUSY_STARTS = ("command.started", "tool.started")
 _BUSY_ENDS = ("command", "tool")
 
+FOLLOWED = "(Nothing was typed: it goes on with the message before.)"
+"""Stands in the transcript for the message of a turn that only follows."""
+
 
 @dataclass
 class Turn:

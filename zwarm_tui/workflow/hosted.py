@@ -29,6 +29,7 @@ class Waiting:
     """A turn of the host's that has no end yet; `hold`: a budget keeps it from beginning."""
 
     session: str
+    number: int
     hold: str | None
 
 
@@ -84,10 +85,13 @@ class HostedSessions:
     async def kill_session(self, session_id: str, reason: str | None = None) -> None:
         await self._connection.call("end", {"session_id": session_id, "reason": reason})
 
-    async def wait(self, session_id: str, timeout: float | None = None) -> ExecutorSession:
-        """The session when no turn of it runs; `TimeoutError` after `timeout` seconds."""
+    async def wait(
+        self, session_id: str, timeout: float | None = None, *, turn: int | None = None
+    ) -> ExecutorSession:
+        """The session when no turn of it runs, or with `turn` when that one doesn't;
+        `TimeoutError` after `timeout` seconds."""
         async with asyncio.timeout(timeout):
-            while any(t.session == session_id for t in self.running()):
+            while any(t.session == session_id and turn in (None, t.number) for t in self.running()):
                 if self._connection.closed.is_set():
                     raise TurnStoppedError(f"session {session_id}: the host ended while it ran")
                 await self._news.wait()
@@ -99,7 +103,7 @@ class HostedSessions:
     def running(self, branch: int | None = None) -> list[Waiting]:
         """Turns without an end, of one branch or of all."""
         turns = [t for t in self.reader.unfinished() if branch in (None, t.branch)]
-        return [Waiting(t.session, "budget" if t.held else None) for t in turns]
+        return [Waiting(t.session, t.turn, "budget" if t.held else None) for t in turns]
 
     def on_news(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """Call `listener` when the log has grown; returns what ends that."""

@@ -36,6 +36,8 @@ class Waiting(Protocol):
     @property
     def session(self) -> str: ...
     @property
+    def number(self) -> int: ...
+    @property
     def hold(self) -> object: ...
 
 
@@ -59,7 +61,9 @@ class Sessions(Protocol):
     async def send_message(self, session_id: str, message: str, *, origin: str = ...) -> ExecutorSession: ...
     async def interrupt(self, session_id: str) -> None: ...
     async def kill_session(self, session_id: str, reason: str | None = None) -> None: ...
-    async def wait(self, session_id: str, timeout: float | None = None) -> ExecutorSession: ...
+    async def wait(
+        self, session_id: str, timeout: float | None = None, *, turn: int | None = None
+    ) -> ExecutorSession: ...
     def running(self, branch: int | None = None) -> Sequence[Waiting]: ...
     def on_news(self, listener: Callable[[int], None]) -> Callable[[], None]: ...
 
@@ -88,7 +92,8 @@ async def take_turn(
     timeout: float | None = None,
     on_turn: OnTurn = lambda _session, _turn: None,
 ) -> str:
-    """Send `prompt` to a new session, or to `session`, and return the answer's text.
+    """Send `prompt` to a new session, or to `session`, and return the answer's text. What
+    its person says to the session afterwards is theirs, and left alone.
 
     `on_turn` is told the session's id and the turn's number as soon as they are known. `timeout` is in
     seconds (None: only silence ends a turn). Raises `TurnFailedError`,
@@ -101,22 +106,23 @@ async def take_turn(
         made = await asyncio.shield(opening)
     except asyncio.CancelledError:
         with contextlib.suppress(Exception):
-            await _interrupt(sessions, (await opening).id)
+            await _interrupt(sessions, *_own(await opening, session))
         raise
-    on_turn(made.id, made.view.turns)
+    own = _own(made, session)
+    on_turn(*own)
     try:
         if agent.attended:
-            done = await _wait(sessions, made.id, timeout)
+            await _wait(sessions, own, timeout)
         else:
-            done = await _wait_unasked(sessions, made.id, timeout)
+            await _wait_unasked(sessions, own, timeout)
     except TimeoutError:
         why = f"no answer within timeout = {timeout:g} s"
         await sessions.kill_session(made.id, why)
         raise StageTimeoutError(f"session {made.id}: {why}") from None
     except asyncio.CancelledError:
-        await _interrupt(sessions, made.id)
+        await _interrupt(sessions, *own)
         raise
-    return _answer(sessions, done)
+    return _answer(sessions, *own)
 
 
 async def _open(sessions: Sessions, agent: Agent, prompt: str, session: str | None) -> ExecutorSession:
@@ -144,30 +150,44 @@ def settings_of(agent: Agent) -> dict[str, Any]:
     return settings
 
 
-async def _interrupt(sessions: Sessions, session: str) -> None:
-    with contextlib.suppress(UsageError):  # it has ended by itself
-        await sessions.interrupt(session)
+def _own(made: ExecutorSession, session: str | None) -> tuple[str, int]:
+    """The turn that was queued: the first one of a new session, whatever it was told since."""
+    return made.id, 1 if session is None else made.view.turns
 
 
-async def _wait(sessions: Sessions, session: str, timeout: float | None) -> ExecutorSession:
+async def _interrupt(sessions: Sessions, session: str, turn: int) -> None:
+    if _running(sessions, session, turn):  # else another one would be interrupted
+        with contextlib.suppress(UsageError):  # it has ended by itself
+            await sessions.interrupt(session)
+
+
+async def _wait(sessions: Sessions, own: tuple[str, int], timeout: float | None) -> None:
     """Wait for the end of the turn. Time in which a budget keeps it from beginning is the
     person's, and does not count."""
+    session, turn = own
     while True:
-        held = _held(sessions, session)
+        held = _held(sessions, session, turn)
         try:
-            return await sessions.wait(session, timeout)
+            await sessions.wait(session, timeout, turn=turn)
+            return
         except TimeoutError:
-            if not (held or _held(sessions, session)):
+            if not (held or _held(sessions, session, turn)):
                 raise
 
 
-def _held(sessions: Sessions, session: str) -> bool:
-    return any(t.session == session and t.hold is not None for t in sessions.running(sessions.branch))
+def _running(sessions: Sessions, session: str, turn: int) -> list[Waiting]:
+    """The turn itself, while it has no end."""
+    return [t for t in sessions.running(sessions.branch) if (t.session, t.number) == (session, turn)]
 
 
-async def _wait_unasked(sessions: Sessions, session: str, timeout: float | None) -> ExecutorSession:
+def _held(sessions: Sessions, session: str, turn: int) -> bool:
+    return any(t.hold is not None for t in _running(sessions, session, turn))
+
+
+async def _wait_unasked(sessions: Sessions, own: tuple[str, int], timeout: float | None) -> None:
     """Wait for the end of the turn. An agent that asks all the same is ended: nobody
     would ever answer it. (A budget that holds the turn asks whoever pays, and waits.)"""
+    session, number = own
     loop = asyncio.get_running_loop()
     news = asyncio.Event()
 
@@ -176,12 +196,12 @@ async def _wait_unasked(sessions: Sessions, session: str, timeout: float | None)
             loop.call_soon_threadsafe(news.set)
 
     off = sessions.on_news(tell)
-    turn = asyncio.ensure_future(_wait(sessions, session, timeout))
+    turn = asyncio.ensure_future(_wait(sessions, own, timeout))
     looking = asyncio.ensure_future(news.wait())
     try:
         while not turn.done():
-            open_requests = sessions.reader.requests(session)
-            if open_requests and not _held(sessions, session):
+            open_requests = [r for r in sessions.reader.requests(session) if r.turn == number]
+            if open_requests and not _held(sessions, session, number):
                 asked = getattr(open_requests[0].event, "text", "").strip()
                 why = f"it asked its person, and nobody attends to this stage: {asked}"
                 await sessions.kill_session(session, why)
@@ -190,7 +210,7 @@ async def _wait_unasked(sessions: Sessions, session: str, timeout: float | None)
             if looking.done():
                 news.clear()
                 looking = asyncio.ensure_future(news.wait())
-        return turn.result()
+        turn.result()
     finally:
         off()
         for task in (turn, looking):
@@ -198,23 +218,27 @@ async def _wait_unasked(sessions: Sessions, session: str, timeout: float | None)
         await asyncio.gather(turn, looking, return_exceptions=True)
 
 
-def _answer(sessions: Sessions, done: ExecutorSession) -> str:
-    view = done.view
-    if done.status is SessionStatus.FAILED:
-        stderr = _stderr(sessions, done)
-        code = "" if done.exit_code is None else f" (exit status {done.exit_code})"
+def _answer(sessions: Sessions, session: str, number: int) -> str:
+    """What the turn came to."""
+    reader = sessions.reader
+    path = reader.path(sessions.branch)
+    turn = next((t for t in reader.turns(session, path) if t.turn == number), None)
+    if turn is None:
+        raise TurnStoppedError(f"session {session}: its person went back to before this turn")
+    if turn.status is SessionStatus.FAILED:
+        stderr = _stderr(reader, session, number, path)
+        code = "" if turn.exit_code is None else f" (exit status {turn.exit_code})"
         tail = f"\n{stderr.strip()}" if stderr.strip() else ""
         raise TurnFailedError(
-            f"session {done.id} failed{code}: {done.error or 'it did not say why'}{tail}",
-            done.exit_code,
+            f"session {session} failed{code}: {turn.error or 'it did not say why'}{tail}",
+            turn.exit_code,
             stderr,
         )
-    if done.status is not SessionStatus.COMPLETED:
-        raise TurnStoppedError(f"session {done.id} was {done.status.value}: {done.error or 'by its person'}")
-    reader = sessions.reader
-    text = spoken(reader, done.id, view.turns, reader.path(sessions.branch))
+    if turn.status is not SessionStatus.COMPLETED:
+        raise TurnStoppedError(f"session {session} was {turn.status.value}: {turn.error or 'by its person'}")
+    text = spoken(reader, session, number, path)
     if not text.strip():
-        raise EmptyResponseError(f"session {done.id}: completed, no text")
+        raise EmptyResponseError(f"session {session}: completed, no text")
     return text
 
 
@@ -224,7 +248,7 @@ def spoken(reader: Reader, session: str, turn: int, path: Line) -> str:
     return str(said[-1]["content"]) if said else ""
 
 
-def _stderr(sessions: Sessions, done: ExecutorSession) -> str:
-    path = sessions.reader.path(sessions.branch)
-    ends = [r.event for r in sessions.reader.records(done.id, path) if isinstance(r.event, e.TurnEnded)]
+def _stderr(reader: Reader, session: str, turn: int, path: Line) -> str:
+    records = [r for r in reader.records(session, path) if r.turn == turn]
+    ends = [r.event for r in records if isinstance(r.event, e.TurnEnded)]
     return (ends[-1].stderr or "") if ends else ""
