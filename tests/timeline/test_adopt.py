@@ -20,6 +20,7 @@ from tests.host.test_recovery import full_disk
 from tests.timeline.conftest import SETTINGS, agent
 from tests.timeline.forked import BRANCH, Fork, files, fork
 from tests.timeline.steps import STEPS, killed_at_each_step
+from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import (
     ConfirmationNeededError,
     GitError,
@@ -247,6 +248,34 @@ async def test_files_that_cannot_be_written_are_put_back(
         "adoption.begun",
         "adoption.ended",
     ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "locks", "why"),
+    [("apply", False, "does not apply"), ("commit", False, "does not apply"), ("commit", True, "index.lock")],
+)
+async def test_what_the_person_does_to_the_files_at_the_last_moment_stays(
+    forked: Fork, world: World, mode: str, locks: bool, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All was checked, and nothing changed yet: they save a file, or their own git begins to."""
+    store = forked.engine.store
+    commit = store.commit
+
+    async def then_they(*records: e.Record) -> int:
+        done = await commit(*records)
+        if any(isinstance(r.event, e.AdoptionBegun) for r in records):
+            world.write("a.txt", "mine, just now\n")
+            if locks:
+                world.write(".git/index.lock", "")
+        return done
+
+    monkeypatch.setattr(store, "commit", then_they)
+    with pytest.raises(ZwarmError, match=why):
+        await forked.engine.adopt(BRANCH, mode=mode)
+    assert (world.top / "a.txt").read_text() == "mine, just now\n"
+    assert (world.top / "src/b.py").exists()
+    ends = forked.engine.reader.project_records(["adoption.ended"])
+    assert [getattr(r.event, "outcome", "") for r in ends] == ["undone"]
 
 
 MANY = 1500

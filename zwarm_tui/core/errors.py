@@ -123,6 +123,10 @@ class SnapshotError(GitError):
         super().__init__(f"the files in {top} could not be captured: {cause}")
 
 
+class IndexLockedError(GitError):
+    """Another git works in the checkout, so nothing was changed."""
+
+
 class ConflictError(GitError):
     """It does not apply as it is, so nothing was changed; `paths` are the files in question."""
 

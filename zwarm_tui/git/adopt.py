@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from pathlib import Path
 
-from zwarm_tui.core.errors import ConflictError, GitError, NothingToAdoptError, UsageError
+from zwarm_tui.core.errors import ConflictError, GitError, IndexLockedError, NothingToAdoptError, UsageError
 from zwarm_tui.git.command import attempt, failure, git, joined, names
 from zwarm_tui.git.diff import changed
 from zwarm_tui.git.index import copy
@@ -199,8 +199,8 @@ def _lock(repo: Repo) -> Path:
     return repo.git_dir / "index.lock"
 
 
-def _taken(lock: Path) -> GitError:
-    return GitError(f"{lock} is there: another git works in this checkout, or one was killed")
+def _taken(lock: Path) -> IndexLockedError:
+    return IndexLockedError(f"{lock} is there: another git works in this checkout, or one was killed")
 
 
 def _fresh(repo: Repo) -> Path:

@@ -16,6 +16,7 @@ from zwarm_tui.core.errors import (
     ConfirmationNeededError,
     ConflictError,
     GitError,
+    IndexLockedError,
     NothingToAdoptError,
     UsageError,
     ZwarmError,
@@ -256,6 +257,10 @@ class Adoption:
                 new = await onto.as_commit(
                     repo, base=plan.base, theirs=plan.theirs, message=plan.message, before=before(head or "")
                 )
+        except (ConflictError, IndexLockedError):
+            for intent in began:  # nothing was changed: what lies there is the person's, or their git's
+                await self._end(intent, "undone")
+            raise
         except (ZwarmError, OSError):
             for intent in began:
                 await self._settle(intent)
