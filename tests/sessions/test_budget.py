@@ -237,6 +237,19 @@ async def test_a_held_turn_can_be_taken_back(tmp_path: Path) -> None:
         assert engine.sessions.get_session(other).status is SessionStatus.KILLED
 
 
+async def test_one_that_is_taken_back_and_approved_at_once(tmp_path: Path) -> None:
+    async with opened(tmp_path, usd=0.0) as engine:
+        session = (await engine.delegate(CENT))["session_id"]
+        request = await asked(engine, session)
+        back, approved = await asyncio.gather(
+            engine.sessions.interrupt(session),
+            engine.sessions.requests.decide(request.id, "accept"),
+            return_exceptions=True,
+        )
+        assert (back, type(approved)) == (None, UsageError)
+        assert engine.sessions.get_session(session).status is SessionStatus.INTERRUPTED
+
+
 async def test_a_branch_budget_counts_its_path(tmp_path: Path) -> None:
     async with opened(tmp_path, branch_usd=0.02) as engine:
         for _ in range(2):

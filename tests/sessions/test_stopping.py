@@ -130,3 +130,25 @@ async def test_one_whose_checkpoint_takes_longer_than_an_agent_gets(
     await interrupting
     assert (taken, ended) == ([1], []), "its agent is let be, and the checkpoint is there"
     assert manager.get_session(session).status is SessionStatus.INTERRUPTED
+
+
+async def test_one_whose_caller_is_stopped_while_it_is_recorded(
+    manager: CodexSessionManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pilot, say, that is interrupted as it delegates."""
+    disk = SlowDisk(manager, monkeypatch)
+    starting = asyncio.create_task(manager.start_session("@say hello", working_dir=tmp_path))
+    await disk.asked.wait()
+    [turn] = manager.running()
+    starting.cancel()
+    await asyncio.wait({starting})
+    assert starting.cancelled()
+    assert manager.running() == [], "it is taken back: nobody would ever begin it"
+    disk.go.set()
+    await manager.send_message(turn.session, "@say hello")
+    async with asyncio.timeout(60):
+        await manager.wait(turn.session)
+    assert [t.status for t in manager.reader.turns(turn.session, manager.reader.path(1))] == [
+        "interrupted",
+        "completed",
+    ]

@@ -43,6 +43,8 @@ class Requests:
         turn, event = self._open(request)
         resolved = decided(event, decision, message)
         if turn.hold is not None:
+            if turn.hold.decision.done():  # it is being stopped at this moment
+                raise UsageError(f"nothing waits for an answer to '{request}' any more")
             turn.hold.decision.set_result((decision, message))  # heard only after this is recorded
             await self._resolve(turn, resolved)
             return

@@ -136,21 +136,24 @@ class TurnRunner:
         try:
             await self.store.commit()
         except StoreError as error:
-            self._refuse(turn, error)
+            self._refuse(turn, str(error))
+            raise
+        except asyncio.CancelledError:
+            self._refuse(turn, "who asked for it was stopped just then", status="interrupted")
             raise
         await self._start(turn)
 
-    def _refuse(self, turn: Turn, error: StoreError) -> None:
+    def _refuse(self, turn: Turn, why: str, *, status: str = "failed") -> None:
         del self.turns[turn.key]
-        refused = e.TurnEnded(status="failed", error=f"not begun: {error}")
+        refused = e.TurnEnded(status=status, error=f"not begun: {why}")
         self.record(turn.session, turn.number, refused, branch=turn.branch)
         turn.placed.set()
         turn.gone.set()
 
     async def _start(self, turn: Turn) -> None:
         turn.task = asyncio.create_task(self._run(turn), name=f"turn {turn.session}/{turn.number}")
-        await asyncio.sleep(0)  # let it begin: a task cancelled before that would never end its turn
         self._idle.begin()
+        await asyncio.sleep(0)  # let it begin: a task cancelled before that would never end its turn
 
     async def _run(self, turn: Turn) -> None:
         try:
@@ -265,7 +268,7 @@ class TurnRunner:
             if broken is None:
                 await self._start(follow)
             else:
-                self._refuse(follow, broken)
+                self._refuse(follow, str(broken))
         turn.placed.set()
         turn.gone.set()
         if turn.thread in self._sinks:

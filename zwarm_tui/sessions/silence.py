@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.attention import Reason
+from zwarm_tui.core.errors import StoreError
 from zwarm_tui.sessions.turn import Tell, Turn
 
 
@@ -27,6 +29,7 @@ class IdleWatch:
         self._turns, self._timeout = turns, timeout
         self._tell, self._stop = tell, stop
         self._watch: asyncio.Task[None] | None = None
+        self._stopping: set[asyncio.Task[None]] = set()
 
     def begin(self) -> None:
         """Watch from now on, where that is not so yet."""
@@ -40,22 +43,28 @@ class IdleWatch:
 
     async def _look(self) -> None:
         tick = min(1.0, self._timeout / 4)
-        stopping: set[asyncio.Task[None]] = set()
         while True:
+            began = time.monotonic()
             await asyncio.sleep(tick)
             now = time.monotonic()
-            listened_to = [t for t in self._turns.values() if t.thread and t.watched and not t.stop]
-            for turn in (t for t in listened_to if not t.waiting):
-                silent = now - turn.heard
-                if silent >= self._timeout / 2 and not turn.flagged:
-                    turn.flagged = True
-                    why = f"no sign of life for {silent:.0f} s"
-                    await self._tell(turn, e.AttentionRaised(Reason.SILENT.value, why))
-                if silent >= self._timeout and not turn.patient and turn.executor.capabilities.protocol:
-                    why = (
-                        f"no event for {silent:.0f} s: interrupted by idle_timeout = {self._timeout:g} "
-                        "(config.toml); say something to go on"
-                    )
-                    task = asyncio.create_task(self._stop(turn, "interrupted", why))
-                    stopping.add(task)
-                    task.add_done_callback(stopping.discard)
+            # While this process itself stood still it could hear of nobody.
+            for turn in self._turns.values():
+                turn.heard = min(now, turn.heard + max(0.0, now - began - tick))
+            for turn in list(self._turns.values()):
+                if turn.thread and turn.watched and not (turn.stop or turn.ended or turn.waiting):
+                    await self._judge(turn, now - turn.heard)
+
+    async def _judge(self, turn: Turn, silent: float) -> None:
+        if silent >= self._timeout / 2 and not turn.flagged:
+            turn.flagged = True
+            why = f"no sign of life for {silent:.0f} s"
+            with contextlib.suppress(StoreError):  # it is in `store.error`, which is shown
+                await self._tell(turn, e.AttentionRaised(Reason.SILENT.value, why))
+        if silent >= self._timeout and not turn.patient and turn.executor.capabilities.protocol:
+            why = (
+                f"no event for {silent:.0f} s: interrupted by idle_timeout = {self._timeout:g} "
+                "(config.toml); say something to go on"
+            )
+            task = asyncio.create_task(self._stop(turn, "interrupted", why))
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
