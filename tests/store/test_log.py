@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -50,6 +51,19 @@ def test_an_append_when_idle_is_written_at_once(store: Store, reader: Reader) ->
     store.append(created("s"))
     assert seen.wait(5)
     assert reader.last_seq() == 1
+
+
+def test_a_caller_whose_loop_has_ended_does_not_end_the_log(store: Store, reader: Reader) -> None:
+    async def leave() -> None:
+        waiting = asyncio.create_task(store.commit(created("s")))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+
+    with writer_held(store):
+        asyncio.run(leave())
+    store.append(created("t"))
+    assert store.flush() == 2
+    assert reader.last_seq() == 2
 
 
 def test_deltas_of_an_item_become_one_record(store: Store, reader: Reader) -> None:

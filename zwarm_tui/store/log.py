@@ -8,6 +8,7 @@ idle or someone waits for it, else about every 50 ms.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sqlite3
@@ -113,7 +114,8 @@ class Store:
                     else:
                         done.set_exception(StoreError(error))
 
-            loop.call_soon_threadsafe(set_result)
+            with contextlib.suppress(RuntimeError):  # its loop has ended: nobody waits any more
+                loop.call_soon_threadsafe(set_result)
 
         self._wait_for(settle, records)
         return await done

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,12 @@ from tests.executors.codex.conftest import Sink, texts
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ExecutorError
 from zwarm_tui.demo.model_server import ModelServer
+from zwarm_tui.executors import process
 from zwarm_tui.executors.base import ExecutorSettings, ThreadSpec, Tool
+from zwarm_tui.executors.codex import exec as exec_module
 from zwarm_tui.executors.codex.codex import Codex
 from zwarm_tui.executors.codex.exec import Exec
+from zwarm_tui.executors.process import Child
 from zwarm_tui.executors.registry import NAMES, create
 
 pytestmark = pytest.mark.codex
@@ -115,6 +119,45 @@ async def test_a_cancelled_turn_leaves_its_cost_unknown(exec_: Exec, spec: Threa
     with pytest.raises(asyncio.CancelledError):
         await turn
     assert len(sink.of(e.UsageUnknown)) == 1
+
+
+async def test_an_interrupt_while_codex_is_started(
+    exec_: Exec, spec: ThreadSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, go = asyncio.Event(), asyncio.Event()
+
+    async def spawn(*args: Any, **kwargs: Any) -> Child:
+        child = await process.spawn(*args, **kwargs)
+        started.set()
+        await go.wait()
+        return child
+
+    monkeypatch.setattr(exec_module, "spawn", spawn)
+    thread = await exec_.start(spec, Sink())
+    turn = asyncio.create_task(exec_.run_turn(thread, "@hang"))
+    await started.wait()
+    await exec_.interrupt(thread)
+    go.set()
+    async with asyncio.timeout(30):
+        assert (await turn).status == "interrupted"
+
+
+async def test_what_codex_says_as_its_thread_is_let_go(spec: ThreadSpec, tmp_path: Path) -> None:
+    codex = tmp_path / "codex"
+    completed = '{"type": "turn.completed", "usage": {"input_tokens": 7, "output_tokens": 1}}'
+    begun = '{"type": "thread.started", "thread_id": "t"}'
+    codex.write_text(
+        f"#!/bin/sh\nlast='{completed}'\ntrap 'echo \"$last\"; exit' INT\necho '{begun}'\n"
+        "while :; do sleep 0.05; done\n"
+    )
+    codex.chmod(0o755)
+    executor, sink = Exec(ExecutorSettings(path=str(codex)), tmp_path / "state"), Sink()
+    thread = await executor.start(spec, sink)
+    turn = asyncio.create_task(executor.run_turn(thread, "hello"))
+    await sink.until(e.TurnStarted)
+    await executor.end(thread)
+    assert (await turn).status == "completed"
+    assert sink.tokens() == 8
 
 
 async def test_what_exec_can_not_do_it_says(exec_: Exec, spec: ThreadSpec) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,12 @@ import pytest
 
 from tests.executors.codex.conftest import Sink
 from zwarm_tui.core import events as e
+from zwarm_tui.core.errors import ExecutorError
 from zwarm_tui.executors.base import ExecutorSettings, Sandbox, ThreadSpec
 from zwarm_tui.executors.codex.appserver import AppServer
 from zwarm_tui.executors.codex.exec import Exec
+from zwarm_tui.executors.codex.heir import Heir
+from zwarm_tui.executors.process import Child
 from zwarm_tui.executors.sweep import marked
 
 pytestmark = pytest.mark.codex
@@ -80,6 +84,34 @@ async def test_closing_interrupts_what_runs(codex: AppServer, spec: ThreadSpec) 
     await codex.aclose()
     assert (await turn).status == "interrupted"
     await codex.aclose()
+
+
+async def test_a_thread_that_is_ended_twice_at_once(codex: AppServer, spec: ThreadSpec) -> None:
+    sink = Sink()
+    thread = await codex.start(spec, sink)
+    turn = asyncio.create_task(codex.run_turn(thread, "@hang"))
+    await sink.until(e.TurnStarted)
+    await asyncio.gather(codex.end(thread), codex.end(thread))
+    assert (await turn).status == "interrupted"
+
+
+async def test_a_server_that_dies_as_it_has_greeted_is_started_again(
+    codex: AppServer, spec: ThreadSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(child: Child, env: Mapping[str, str]) -> Heir | None:
+        os.kill(child.pid, signal.SIGKILL)
+        heir = await heir_of(child, env)
+        gone = {task for task in asyncio.all_tasks() if task.get_name() == "codex watcher"}
+        await asyncio.wait(gone)
+        return heir
+
+    heir_of = Heir.of
+    with monkeypatch.context() as patch:
+        patch.setattr(Heir, "of", killed)
+        with pytest.raises(ExecutorError, match="could not be used"):
+            await codex.start(spec, Sink())
+    thread = await codex.start(spec, Sink())
+    assert (await codex.run_turn(thread, "@say hello")).status == "completed"
 
 
 async def test_what_a_killed_server_left_is_swept(codex: AppServer, spec: ThreadSpec) -> None:

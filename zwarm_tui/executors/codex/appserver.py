@@ -345,7 +345,8 @@ class AppServer:
             self._threads[thread] = live  # its end is still to be heard
             await self._stop(live)
             live.let_go()
-            del self._threads[thread]
+            if self._threads.get(thread) is live:  # else another call was first
+                del self._threads[thread]
         marks = {params.THREAD_MARK: thread}
         left = await marked(marks)
         if live.rpc is not None:

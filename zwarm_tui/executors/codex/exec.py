@@ -107,7 +107,7 @@ class Exec:
             return Forked(await self.start(spec, sink), exact=False)
         made = await self._fork_native(native, spec)
         name = self._add(f"exec-{uuid.uuid4().hex}", spec, sink, made, Running(total))
-        self._save(name)
+        self._save(name, self._threads[name])
         return Forked(name)
 
     async def _fork_native(self, native: str, spec: ThreadSpec) -> str:
@@ -146,8 +146,7 @@ class Exec:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ExecutorError(f"nothing is known of thread {thread} any more ({path}: {error})") from error
 
-    def _save(self, thread: str) -> None:
-        live = self._threads[thread]
+    def _save(self, thread: str, live: _Thread) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         total = live.running.total
         kept = {"native": live.native, "total": None if total is None else astuple(total)}
@@ -179,7 +178,10 @@ class Exec:
         assert child.stderr is not None
         tail = StderrTail(child.stderr)
         try:
-            self._say(child, said)
+            if live.interrupted:  # while it was started
+                await end_process(child)
+            else:
+                self._say(child, said)
             ended = await self._follow(thread, live, child)
         except asyncio.CancelledError:
             if live.begun:
@@ -213,7 +215,7 @@ class Exec:
             kind = message["type"]
             if kind == "thread.started":
                 live.native, live.begun = text(message, "thread_id") or live.native, True
-                self._save(thread)
+                self._save(thread, live)
                 live.sink.emit(e.TurnStarted())
             elif kind == "turn.completed":
                 ended = e.TurnEnded(status="completed")
@@ -231,7 +233,7 @@ class Exec:
 
     def _book(self, thread: str, live: _Thread, total: Tokens) -> None:
         spent = live.running.spent(total)
-        self._save(thread)
+        self._save(thread, live)
         if spent is None:
             live.sink.emit(e.UsageUnknown("what this thread had cost before is not known"))
         elif spent:
@@ -257,8 +259,8 @@ class Exec:
     async def interrupt(self, thread: str) -> None:
         """Stop the running turn."""
         live = self._live(thread)
+        live.interrupted = True
         if live.child is not None:
-            live.interrupted = True
             await end_process(live.child)  # a SIGINT before codex is under way goes unheard
 
     async def answer(self, thread: str, request: str, decision: Decision, message: str = "") -> None:
@@ -269,8 +271,8 @@ class Exec:
         """Let the thread go."""
         live = self._threads.pop(thread, None)
         if live is not None:
+            live.interrupted = True
             if live.child is not None:
-                live.interrupted = True
                 await end_process(live.child)
             await sweep({RUN_MARK: live.mark}, helpers=params.HELPERS)
         self._raw.close(thread)

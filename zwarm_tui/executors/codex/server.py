@@ -67,7 +67,11 @@ class Server:
             result = await rpc.call("initialize", hello, timeout=GREETING_TIMEOUT)
             rpc.notify("initialized")
             agent = result.get("userAgent") if isinstance(result, dict) else None
-            return cls(rpc, run, str(agent or ""), await Heir.of(child, env | mark))
+            server = cls(rpc, run, str(agent or ""), await Heir.of(child, env | mark))
+            if rpc.gone is not None:  # meanwhile: whoever was told of that did not have it yet
+                await server.clean_up()
+                raise rpc.gone
+            return server
         except (RpcError, ServerGone, TimeoutError) as error:
             await end_process(child)
             await rpc.wait_gone()
