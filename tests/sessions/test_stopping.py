@@ -74,6 +74,23 @@ async def test_one_that_can_not_be_recorded(
     assert manager.running() == []
 
 
+async def test_one_whose_caller_gives_up_while_it_is_recorded(
+    manager: CodexSessionManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SlowDisk(manager, monkeypatch)
+    starting = asyncio.create_task(manager.start_session("@run touch begun\n@hang", working_dir=tmp_path))
+    await disk.asked.wait()
+    (turn,) = manager.running()
+    starting.cancel()
+    async with asyncio.timeout(60):
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        disk.go.set()
+        await turn.gone.wait()
+    assert manager.get_session(turn.session).status is SessionStatus.INTERRUPTED
+    assert not (tmp_path / "begun").exists()
+
+
 async def test_one_that_is_stopped_twice(
     manager: CodexSessionManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -662,6 +662,37 @@ async def test_cancelling_a_run_interrupts_its_agents(
     assert "can be resumed" in (run.view.why or "")
 
 
+@pytest.mark.parametrize("kind", ["run.started", "stage.started", "stage.ended"])
+async def test_a_run_that_is_cancelled_while_something_is_written(
+    make: Make, manager: CodexSessionManager, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """It has one end, and what has completed stays completed."""
+    commit, written = manager.store.commit, asyncio.Event()
+
+    async def slow(*records: e.Record) -> int:
+        done = await commit(*records)
+        if not written.is_set() and any(r.event.kind == kind for r in records):
+            written.set()
+            await asyncio.Event().wait()
+        return done
+
+    monkeypatch.setattr(manager.store, "commit", slow)
+
+    async def body(ctx: WorkflowContext) -> Any:
+        return (await ctx.stage("a", says("paid for"))).result
+
+    run = make(body)
+    going = asyncio.create_task(run.execute())
+    await written.wait()
+    going.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going
+    [found] = read_runs(manager.reader)
+    assert (found.ended, found.status) == ("interrupted", "error")
+    assert await make(body, resume=run.id).execute() == "paid for"
+    assert len(manager.list_sessions()) == 1
+
+
 async def test_what_can_not_be_written_stops_the_run(
     make: Make, manager: CodexSessionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:

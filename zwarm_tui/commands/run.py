@@ -104,8 +104,7 @@ class CommandRun:
         # The whole run stays on its branch, wherever the person goes meanwhile.
         with self._sessions.on_branch(self._journal.branch):
             self._claims.add()
-            await self._journal.record(started)
-            self._work = work = asyncio.ensure_future(self._command.execute())
+            self._work = work = asyncio.ensure_future(self._begin(started))
             ending = asyncio.ensure_future(self._settle(work))
             cancelled: asyncio.CancelledError | None = None
             while not ending.done():
@@ -117,6 +116,10 @@ class CommandRun:
             if cancelled is not None:
                 raise cancelled
             return ending.result()
+
+    async def _begin(self, started: e.RunStarted) -> ExecutionResult:
+        await self._journal.record(started)
+        return await self._command.execute()
 
     def hurry(self) -> None:
         """A second cancel, from elsewhere."""

@@ -114,8 +114,8 @@ class WorkflowRun:
         )
         # The whole run stays on its branch, wherever the person goes meanwhile.
         with self._sessions.on_branch(self._journal.branch):
-            await self._journal.record(started)
             try:
+                await self._journal.record(started)
                 result = as_json(self.workflow.name, await self._run())
             except asyncio.CancelledError:
                 await self._stop()

@@ -121,8 +121,8 @@ class Node:
                     if number < self.stage.attempts and worth_retrying(failure):
                         continue
                     raise PipelineError(key, number, failure) from failure
+                status = "completed"  # it has that end, also where this is cancelled as it is recorded
                 await self._ended("completed", outcome)
-                status = "completed"
                 return outcome.value
         finally:
             graph.leave(token)
