@@ -42,9 +42,11 @@ class Desk(ScreenHuman):
 
     async def _settle(self, request: str, resolved: e.Event, said: str) -> None:
         answer = self._open[request][1]
-        await self._close(request, resolved, "answer")
-        if not answer.done():  # else who asked went away meanwhile
-            answer.set_result(said)
+        try:
+            await self._close(request, resolved, "answer")
+        finally:  # also where the disk is full: nobody can answer it again
+            if not answer.done():  # else who asked went away meanwhile
+                answer.set_result(said)
 
     async def _put(self, request: Request) -> str | None:
         branch = self._sessions.branch
@@ -60,6 +62,7 @@ class Desk(ScreenHuman):
         except asyncio.CancelledError:  # who asked went away
             if request.request in self._open:
                 await self._sessions.store.commit()  # the request may just have been on its way there
+            if request.request in self._open:  # nobody answered it meanwhile
                 with self._sessions.on_branch(branch):
                     await self._close(request.request, withdrawn(request.request, request), "withdrawn")
             raise

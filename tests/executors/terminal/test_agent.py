@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import shutil
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -302,3 +303,33 @@ async def test_a_program_that_is_not_there_is_said(stand: Callable[..., Stand]) 
     assert (info.found, info.problem) == (False, "mine: no-such-agent was not found (agents.mine.command)")
     with pytest.raises(ExecutorError, match="no-such-agent was not found"):
         await one.begin()
+
+
+@needs_tmux
+async def test_one_that_is_stopped_while_it_starts_is_gone(
+    server: TmuxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tmux is asked in a thread, which nothing stops."""
+    asked, go, made = asyncio.Event(), threading.Event(), asyncio.Event()
+    loop, new = asyncio.get_running_loop(), TmuxServer._new
+
+    def slow(*arguments: Any) -> None:
+        loop.call_soon_threadsafe(asked.set)
+        assert go.wait(30)
+        new(*arguments)
+        loop.call_soon_threadsafe(made.set)
+
+    monkeypatch.setattr(TmuxServer, "_new", slow)
+    settings = ExecutorSettings(interactive=Interactive(command=LINES, socket=server.socket))
+    agent = create("mine", settings=settings, state_dir=tmp_path / "state")
+    starting = asyncio.create_task(agent.start(ThreadSpec(session="s", cwd=str(tmp_path)), Tape()))
+    await asked.wait()
+    starting.cancel()
+    await asyncio.sleep(0)
+    go.set()
+    async with asyncio.timeout(30):
+        await asyncio.wait({starting})
+        await made.wait()
+    assert starting.cancelled()
+    assert await server.list() == []
+    await agent.aclose()

@@ -8,6 +8,7 @@ tokens, no approvals but those that its patterns find; its thread is the living 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import shutil
 from pathlib import Path
@@ -72,20 +73,31 @@ class TerminalAgent:
         if shutil.which(program) is None:
             raise ExecutorError(f"{program} was not found: agents.{self.name}.command names it")
         thread = f"{safe_name(self.name)[:60]}-{safe_name(spec.session)}-{secrets.token_hex(2)}"
-        if self._server is not None:
-            seat: TmuxSeat | PtySeat = await TmuxSeat.start(
-                self._server,
-                thread,
-                self._agent.command,
-                cwd=spec.cwd,
-                env={**self._env, AGENT: spec.session},
-                log=self._log(thread),
-            )
-        else:
-            sink.emit(e.Notice("warning", f"{self._no_tmux}; without it {self.name} ends with zwarm-tui"))
-            seat = await PtySeat.start(self._agent.command, cwd=spec.cwd, env=self._env, session=spec.session)
+        starting = asyncio.ensure_future(self._sit_down(thread, spec, sink))
+        try:
+            seat = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            with contextlib.suppress(
+                ExecutorError
+            ):  # left to itself, it would live on with nobody's knowledge
+                await (await starting).end()
+            raise
         self._threads[thread] = TerminalThread(seat, sink, 0)
         return thread
+
+    async def _sit_down(self, thread: str, spec: ThreadSpec, sink: Sink) -> TmuxSeat | PtySeat:
+        """Start the program."""
+        if self._server is None:
+            sink.emit(e.Notice("warning", f"{self._no_tmux}; without it {self.name} ends with zwarm-tui"))
+            return await PtySeat.start(self._agent.command, cwd=spec.cwd, env=self._env, session=spec.session)
+        return await TmuxSeat.start(
+            self._server,
+            thread,
+            self._agent.command,
+            cwd=spec.cwd,
+            env={**self._env, AGENT: spec.session},
+            log=self._log(thread),
+        )
 
     async def resume(self, thread: str, spec: ThreadSpec, sink: Sink) -> None:
         if thread in self._threads:
