@@ -87,6 +87,7 @@ async def test_one_whose_caller_gives_up_while_it_is_recorded(
             await starting
         disk.go.set()
         await turn.gone.wait()
+    manager.store.flush()
     assert manager.get_session(turn.session).status is SessionStatus.INTERRUPTED
     assert not (tmp_path / "begun").exists()
 

@@ -141,10 +141,6 @@ class TurnRunner:
         except asyncio.CancelledError:
             self._refuse(turn, "who asked for it was stopped just then", status="interrupted")
             raise
-        except asyncio.CancelledError:  # whoever wanted it is gone: it ends as it begins
-            turn.stop, turn.why = turn.stop or "interrupted", turn.why or "cancelled"
-            await self._start(turn)
-            raise
         await self._start(turn)
 
     def _refuse(self, turn: Turn, why: str, *, status: str = "failed") -> None:
