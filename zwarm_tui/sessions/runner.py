@@ -139,13 +139,16 @@ class TurnRunner:
             self._refuse(turn, str(error))
             raise
         except asyncio.CancelledError:
-            self._refuse(turn, "who asked for it was stopped just then", status="interrupted")
+            # It ends as it begins. Until that stands in the log it has the session, and its
+            # number: the next one would get the same.
+            turn.stop, turn.why = turn.stop or "interrupted", turn.why or "who asked for it was stopped"
+            await self._start(turn)
             raise
         await self._start(turn)
 
-    def _refuse(self, turn: Turn, why: str, *, status: str = "failed") -> None:
+    def _refuse(self, turn: Turn, why: str) -> None:
         del self.turns[turn.key]
-        refused = e.TurnEnded(status=status, error=f"not begun: {why}")
+        refused = e.TurnEnded(status="failed", error=f"not begun: {why}")
         self.record(turn.session, turn.number, refused, branch=turn.branch)
         turn.placed.set()
         turn.gone.set()
