@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.workflow.conftest import until
 from zwarm_tui.core.errors import UsageError
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.reader import Reader
@@ -159,6 +161,59 @@ def test_a_turn_that_ended_before_the_kill_is_not_paid_for_again(project: Path) 
     assert [t["how"] for t in stage["turns"]] == ["kept", "kept", "continued"]
     assert len({t["session"] for t in stage["turns"]}) == 1
     assert run["cost_usd"] > before
+
+
+TWICE = """
+import asyncio
+from pathlib import Path
+
+async def here(name):
+    if not Path("go").exists():
+        Path(name).touch()
+        await asyncio.Event().wait()
+
+async def run(ctx):
+    if Path("again").exists():
+        await here("before")
+
+    async def ask(s):
+        if Path("third").exists():
+            await here("begun")
+        one = await s.send("@run echo one >> paid\\n@say one")
+        if Path("fourth").exists():
+            await here("kept")
+        two = await s.send("@run echo two >> paid\\n@say two")
+        await here("heard")
+        return [one, two]
+
+    return (await ctx.stage("ask", ask)).result
+"""
+
+
+async def test_answers_are_kept_also_where_it_is_cut_off_again_before_they_are_asked_for(
+    manager: CodexSessionManager, project: Path
+) -> None:
+    """While the run begins again, its stage, and in the middle of what is kept."""
+    (project / "twice.py").write_text(TWICE)
+    workflow = load_workflow(project / "twice.py")
+    run = WorkflowRun(workflow, manager, project=project)
+    for stop, mark in (("heard", "again"), ("before", None), ("begun", "fourth"), ("kept", None)):
+        going = asyncio.create_task(run.execute())
+        await until(Path(stop).exists)
+        going.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await going
+        if stop == "before":
+            Path("again").unlink()
+            Path("third").touch()
+        elif stop == "begun":
+            Path("third").unlink()
+        if mark is not None:
+            Path(mark).touch()
+        run = WorkflowRun(workflow, manager, project=project, resume=run.id)
+    Path("go").touch()
+    assert await run.execute() == ["one", "two"]
+    assert paid() == ["one", "two"]
 
 
 def test_a_prompt_that_changed_is_sent(project: Path) -> None:

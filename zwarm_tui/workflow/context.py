@@ -318,7 +318,7 @@ async def _run_stage(
     async def attempt(number: int) -> Outcome:
         s = StageContext(run, handle, agent, headless, number)
         if number == 1 and cut_off is not None and cut_off.input_hash == input_hash:
-            s.keep(cut_off.served)
+            s.keep(cut_off.heard)
         work = fn(s)
         if not inspect.isawaitable(work):
             raise TypeError(f"stage '{name}': its function has to be async")

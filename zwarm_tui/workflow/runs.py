@@ -55,8 +55,17 @@ class StageView:
     served: tuple[Served, ...] = ()
     questions: tuple[str, ...] = ()
     """Those that wait for the person."""
+    before: tuple[Served, ...] = ()
+    """Turns that served it when it was cut off: their answers may be kept."""
     started_at: float | None = None
     ended_at: float | None = None
+
+    @property
+    def heard(self) -> tuple[Served, ...]:
+        """The turns whose answers can be kept, in order: those that served it, and as long as
+        these were all kept themselves, the ones that it has not come to again."""
+        again = all(s.how == "kept" for s in self.served)
+        return (*self.served, *(self.before[len(self.served) :] if again else ()))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -117,6 +126,8 @@ class RunView:
     stages: dict[str, StageView] = field(default_factory=dict)
     finished: dict[str, StageView] = field(default_factory=dict)
     """The last completed attempt at each stage, also of before a resume."""
+    left: dict[str, StageView] = field(default_factory=dict)
+    """Stages that were cut off before a resume, and were not begun again since."""
     origin: str | None = None
     """The run whose results this one began with, but for those of stages `forgotten`."""
     forgotten: frozenset[str] = frozenset()
@@ -170,8 +181,9 @@ class RunView:
 
     @property
     def cut_off(self) -> dict[str, StageView]:
-        """The stages that were in the middle of something when it last stopped."""
-        return {n: s for n, s in self.stages.items() if s.status in ("running", "interrupted")}
+        """The stages that were in the middle of something when it stopped, and that no
+        resume came to since."""
+        return self.left | {n: s for n, s in self.stages.items() if s.status in ("running", "interrupted")}
 
     def after(self, stage: str) -> set[str]:
         """The stages that follow one in the graph, or are within it; with itself."""
@@ -190,6 +202,7 @@ class RunView:
             self.flavour, self.artifacts = event.flavour, event.artifacts
             self.started_at = self.started_at or time
             self.ended = self.result = self.error = self.ended_at = None
+            self.left = {n: s for n, s in self.cut_off.items() if n not in event.forgotten}
             self.stages = {}
             self.origin = event.origin or self.origin
             self.forgotten |= set(event.forgotten)
@@ -198,6 +211,9 @@ class RunView:
         elif isinstance(event, e.StageStarted):
             # A command's step is one thing with all its attempts, and what was mended between.
             before = self.stages.get(event.stage) if self.flavour == "command" else None
+            cut = self.left.pop(event.stage, None)
+            if cut is not None and (event.attempt, event.input_hash) != (1, cut.input_hash):
+                cut = None  # none of its answers would do
             self.stages[event.stage] = StageView(
                 name=event.stage,
                 parents=event.parents,
@@ -209,6 +225,7 @@ class RunView:
                 attempts=event.attempts,
                 input_hash=event.input_hash,
                 served=before.served if before is not None else (),
+                before=cut.heard if cut is not None else (),
                 started_at=before.started_at if before is not None else time,
             )
         elif isinstance(event, e.RunEnded):
