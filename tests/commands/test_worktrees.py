@@ -12,6 +12,7 @@ import pytest
 from tests.commands.conftest import Shop, eventually, marked
 from zwarm_tui.cli.worktrees import _lines
 from zwarm_tui.commands import BuiltinSteps, GitWorktrees, Session
+from zwarm_tui.commands.claims import Claims
 from zwarm_tui.config.project import find_project
 from zwarm_tui.config.settings import WorktreeSettings
 from zwarm_tui.core.errors import GitError, UsageError
@@ -197,6 +198,27 @@ async def test_the_settings_say_where_and_how_a_worktree_is_made(shop: Shop, tmp
     assert run.session.step_history[0].output == f"{where}/shop-b"
     assert run.session.step_history[1].output == "ready\n"
     assert (shop.worktrees(), shop.branches()) == ([], ["main"])
+
+
+async def test_a_branch_that_is_the_persons_is_never_claimed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a run has claimed is taken back after a kill: with its branch."""
+    claimed: list[Any] = []
+    add = Claims.add
+
+    def see(claims: Claims, **things: Any) -> None:
+        claimed.append(things.get("git_branch"))
+        add(claims, **things)
+
+    monkeypatch.setattr(Claims, "add", see)
+    shop.world.git("branch", "theirs")
+    _, result = await shop.run("steps: [{action: create-worktree, args: {branch: theirs}}]")
+    assert "there is a git branch 'theirs' already" in (result.error or "")
+    assert "theirs" not in claimed
+    _, result = await shop.run("steps: [{action: create-worktree, args: {branch: ours}}]")
+    assert result.success
+    assert "ours" in claimed
 
 
 async def test_they_are_listed_with_those_of_branches(shop: Shop) -> None:

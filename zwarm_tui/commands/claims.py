@@ -57,9 +57,8 @@ class ClaimedWorktrees(GitWorktrees):
         self._claims = claims
 
     async def create(self, project: Path, branch: str, base: str = "HEAD") -> Path:
-        path = self.path(project, branch)
-        if not path.exists():  # else it is someone's, and making it fails
-            self._claims.add(worktree=str(path), git_branch=branch)
+        if await self.free(project, branch):  # else it is someone's, and making it fails
+            self._claims.add(worktree=str(self.path(project, branch)), git_branch=branch)
         try:
             return await super().create(project, branch, base)
         except BaseException:

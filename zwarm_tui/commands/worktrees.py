@@ -26,6 +26,13 @@ class GitWorktrees:
         folder = Path(given).expanduser().absolute() if given else project.parent / "worktrees"
         return folder / f"{project.name}-{branch.replace('/', '-')}"
 
+    async def free(self, project: Path, branch: str) -> bool:
+        """Neither the git branch nor the folder of its worktree is anybody's yet."""
+        repo = await find(project)
+        return repo is not None and not (
+            self.path(project, branch).exists() or await branches.exists(repo, branch)
+        )
+
     async def create(self, project: Path, branch: str, base: str = "HEAD") -> Path:
         """A new worktree with a new git branch at `base`. `UsageError`, `GitError`; nothing
         is left where it can't be made or prepared."""

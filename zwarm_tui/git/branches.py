@@ -21,7 +21,7 @@ async def add(repo: Repo, path: Path, *, branch: str, base: str = "HEAD") -> Pat
     async with alone(repo):
         if (await attempt(repo.top, "check-ref-format", "--branch", branch)).code:
             raise UsageError(f"'{branch}' can't be the name of a git branch")
-        if await _commit(repo, f"refs/heads/{branch}") is not None:
+        if await exists(repo, branch):
             raise TakenError(f"there is a git branch '{branch}' already: name another one")
         start = await _commit(repo, base)
         if start is None:
@@ -40,10 +40,15 @@ async def add(repo: Repo, path: Path, *, branch: str, base: str = "HEAD") -> Pat
     return path
 
 
+async def exists(repo: Repo, branch: str) -> bool:
+    """Is there a git branch of that name?"""
+    return await _commit(repo, f"refs/heads/{branch}") is not None
+
+
 async def unmerged(repo: Repo, branch: str) -> list[str]:
     """The commits ("id subject") that only this branch holds; [] where there is no such
     branch. What the worktrees' HEADs are at counts as held."""
-    if await _commit(repo, f"refs/heads/{branch}") is None:
+    if not await exists(repo, branch):
         return []
     others = (f"--exclude={branch}", "--branches", "--tags", "--remotes", "HEAD")
     log = ("log", "--no-color", "--no-decorate", "--format=%h %s", f"refs/heads/{branch}", "--not", *others)
