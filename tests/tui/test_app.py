@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -113,6 +115,19 @@ async def test_the_first_paint_waits_for_no_engine(project: Path) -> None:
         assert engine.asked == []
         opened.set()
         await until(pilot, lambda: ("say", "hello") in engine.asked)
+
+
+async def test_what_is_called_off_before_it_began_leaves_nothing(project: Path) -> None:
+    async with stage(project) as (app, _, pilot):
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            app.verbs.do(app.verbs.status())
+            await app.action_quit()
+            await app.action_quit()  # in the place of the first
+            app.workers.cancel_all()
+            await pilot.pause()
+            gc.collect()
+        assert [str(one.message) for one in warned] == []
 
 
 async def test_a_second_screen_reads_and_says_so(project: Path) -> None:

@@ -35,6 +35,7 @@ from zwarm_tui.tui.travels import Travels
 from zwarm_tui.tui.verbs import Verbs
 from zwarm_tui.tui.widgets.row_view import RowView
 from zwarm_tui.tui.widgets.transcript import TranscriptView
+from zwarm_tui.tui.work import begin
 
 if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
@@ -151,10 +152,9 @@ class ZwarmApp(App[None], inherit_bindings=False):
         self.set_interval(TICK, self.feed.tick)
         for problem in self.problems:
             self.say(problem, "warning", timeout=15)
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit, None, 128 + number)
-        self.run_worker(self._connect(), group="engine")
+            asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
+        begin(self, self._connect(), group="engine")
 
     async def _connect(self) -> None:
         status = await self.link.connect()
@@ -198,7 +198,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
 
     async def action_quit(self) -> None:
         """Leave; where turns run, ask. In a worker, since it waits for the answer."""
-        self.run_worker(self._quit(), group="quit", exclusive=True)
+        begin(self, self._quit(), group="quit", only=True)
 
     async def _quit(self) -> None:
         if self.link.ready:
@@ -325,7 +325,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
         open_palette(self)
 
     def _act(self, action: str) -> None:
-        self.run_worker(self._run(action))
+        begin(self, self._run(action))
 
     async def show_runs(self, wanted: str = "", stage: str = "") -> None:
         """The screen of runs, with one of them, by its id or name, and a stage of it, if given."""

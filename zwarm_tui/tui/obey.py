@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from zwarm_tui.core.errors import UsageError, ZwarmError
 from zwarm_tui.tui.commands import Parsed, parse
+from zwarm_tui.tui.work import begin
 
 if TYPE_CHECKING:
     from zwarm_tui.tui.app import ZwarmApp
@@ -49,7 +50,7 @@ def _obey(app: ZwarmApp, screen: MainScreen, command: Parsed) -> None:
         case "help":
             app.action_help()
         case "quit":
-            app.run_worker(app.action_quit())
+            begin(app, app.action_quit())
         case _:
             _obey_about(app, command.name, app.board.find(argument) if argument else screen.opened)
 

@@ -6,6 +6,7 @@ for the verb, while the screen goes on.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from zwarm_tui.core.model import RequestView
 from zwarm_tui.tui.board import PILOT
 from zwarm_tui.tui.render.literal import line_of
 from zwarm_tui.tui.render.wrap import fit
+from zwarm_tui.tui.work import begin
 
 if TYPE_CHECKING:
     from zwarm_tui.tui.app import ZwarmApp
@@ -33,7 +35,9 @@ class Verbs:
 
     def do(self, deed: Coroutine[Any, Any, None]) -> None:
         """Begin it; what goes wrong is said in a notice, and the agents go on."""
-        self._app.run_worker(self._told(deed), group="verbs")
+        told = self._told(deed)
+        begin(self._app, told, group="verbs")
+        weakref.finalize(told, deed.close)  # where it has not begun
 
     async def _told(self, deed: Coroutine[Any, Any, None]) -> None:
         try:

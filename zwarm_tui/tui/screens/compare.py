@@ -27,6 +27,7 @@ from zwarm_tui.tui.widgets.diff_view import DiffView
 from zwarm_tui.tui.widgets.ink import Ink
 from zwarm_tui.tui.widgets.page_view import PageView
 from zwarm_tui.tui.widgets.row_view import RowView
+from zwarm_tui.tui.work import begin
 
 Json = dict[str, Any]
 
@@ -106,7 +107,7 @@ class CompareScreen(Once[None]):
         one = self._list.chosen
         if one is not None:
             self.query_one("#patch").border_title = Content(line_of(str(one.get("path", ""))))
-            self.run_worker(self._read(one), group="diff", exclusive=True)
+            begin(self, self._read(one), group="diff", only=True)
 
     async def _read(self, one: Json) -> None:
         path = str(self._files.get("path") or "")

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from zwarm_tui.core.errors import ZwarmError
 from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.diff_view import DiffView
+from zwarm_tui.tui.work import begin
 
 Read = Callable[[], Awaitable[str]]
 
@@ -41,7 +42,7 @@ class DiffScreen(ModalScreen[None], Once[None]):
         if isinstance(self._diff, str):
             self.query_one(DiffView).show_diff(self._diff)
         else:
-            self.run_worker(self._read(self._diff))
+            begin(self, self._read(self._diff))
 
     async def _read(self, read: Read) -> None:
         try:

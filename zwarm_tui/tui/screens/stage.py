@@ -20,6 +20,7 @@ from zwarm_tui.tui.runs.artifacts import artifacts
 from zwarm_tui.tui.runs.book import Run
 from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.transcript import TranscriptView
+from zwarm_tui.tui.work import begin
 from zwarm_tui.workflow.runs import StageView
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class StageScreen(ModalScreen[None], Once[None]):
         if not self._made:  # a quick key: it opens there
             return
         if page == "artifacts":
-            self.run_worker(self._show_artifacts(), group="artifacts", exclusive=True)
+            begin(self, self._show_artifacts(), group="artifacts", only=True)
         else:
             self._show(self._transcript() if page == "transcript" else self._checks())
         self._show_tabs()

@@ -24,6 +24,7 @@ from zwarm_tui.tui.screens.dialog import Fitted
 from zwarm_tui.tui.screens.once import Once
 from zwarm_tui.tui.widgets.choices import Choice, Choices
 from zwarm_tui.tui.widgets.row_view import RowView
+from zwarm_tui.tui.work import begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ class StartScreen(Fitted[Wanted | None], Once[Wanted | None]):
     def on_mount(self) -> None:
         self._show_form(False)
         self._list.display = False
-        self.run_worker(self._look())
+        begin(self, self._look())
 
     async def _look(self) -> None:
         items = await asyncio.to_thread(discover, self._project)

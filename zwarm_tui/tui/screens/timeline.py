@@ -27,6 +27,7 @@ from zwarm_tui.tui.widgets.banner import Banner
 from zwarm_tui.tui.widgets.page_view import PageView
 from zwarm_tui.tui.widgets.statusline import StatusLine
 from zwarm_tui.tui.widgets.topbar import TopBar
+from zwarm_tui.tui.work import begin
 
 if TYPE_CHECKING:
     from zwarm_tui.tui.app import ZwarmApp
@@ -203,7 +204,7 @@ class TimelineScreen(Travelling, Once[None]):
     def _read(self) -> None:
         row = self._timeline.chosen
         if row is not None and row.checkpoint is not None:
-            self.run_worker(self._read_files(row), group="files", exclusive=True)
+            begin(self, self._read_files(row), group="files", only=True)
 
     async def _read_files(self, row: GraphRow) -> None:
         assert row.checkpoint is not None
