@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.commands.conftest import Shop, alive, eventually, marked
-from zwarm_tui.commands import SessionStatus, StepStatus, load_command
+from zwarm_tui.commands import SessionStatus, StepStatus, load_command, processes
 from zwarm_tui.commands.errors import ArgumentError
 from zwarm_tui.core import events as e
 from zwarm_tui.workflow import read_runs
@@ -145,8 +146,16 @@ async def test_working_directory_and_scripts(shop: Shop) -> None:
     assert "there is no script missing.sh" in (result.error or "")
 
 
-async def test_a_timeout_ends_the_whole_process_tree(shop: Shop) -> None:
-    run, result = await shop.run(
+async def test_a_timeout_ends_the_whole_process_tree(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is over once all of them run, however long that takes."""
+    limits: list[asyncio.Timeout] = []
+
+    def limit(_: float | None) -> asyncio.Timeout:
+        limits.append(asyncio.timeout(None))
+        return limits[-1]
+
+    monkeypatch.setattr(processes, "asyncio", SimpleNamespace(**{**vars(asyncio), "timeout": limit}))
+    run = await shop.make(
         """
         steps:
           - name: slow
@@ -154,9 +163,15 @@ async def test_a_timeout_ends_the_whole_process_tree(shop: Shop) -> None:
             timeout: 0.7
             action: |
               setsid sh -c 'trap "" TERM INT; echo $$ > escaped; sleep 300' &
-              echo $$ > own; echo begun; sleep 300
+              until test -s escaped; do sleep 0.01; done
+              echo begun; echo $$ > own; sleep 300
         """
     )
+    going = asyncio.create_task(run.execute())
+    own = shop.project / "own"
+    await eventually(lambda: own.exists() and own.read_text())
+    limits[0].reschedule(0)
+    result = await going
     assert result.error == "step 'slow' failed: not done within its timeout = 0.7 s"
     assert run.session.step_history[0].output == "begun\n"
     for file in ("own", "escaped"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import subprocess
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -336,8 +336,8 @@ async def test_a_silent_agent_is_resumed(sessions: CodexSessionManager, folder: 
 async def test_silence_while_a_command_runs_is_no_silence(
     sessions: CodexSessionManager, folder: Path
 ) -> None:
-    config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=1.2)
-    done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@run sleep 2\n@say Slept."))
+    config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=2)
+    done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@run sleep 2.5\n@say Slept."))
     assert done.success
     assert done.summary == "Slept."
     assert sessions.get_session(done.session_id or "").view.turns == 1
@@ -427,13 +427,26 @@ async def test_cancelling_interrupts_and_the_session_can_be_resumed(
 
 
 async def test_a_timeout_in_a_gate_leaves_the_session_resumable(
-    sessions: CodexSessionManager, folder: Path
+    sessions: CodexSessionManager, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = CommandGate(name="slow", command="sleep 986")
+    """It is over in the middle of the gate, however long the turn before took."""
+    limits: list[asyncio.Timeout] = []
+
+    def limit(_: float | None) -> asyncio.Timeout:
+        limits.append(asyncio.timeout(None))
+        return limits[-1]
+
+    gate = CommandGate(name="slow", command="touch began; sleep 986")
     config = AgentSessionConfig(timeout=1.5)
-    began = time.monotonic()
-    done = await AgentSessionRunner(sessions, config, gates=[gate]).run_session(work(folder, "@say x"))
-    assert time.monotonic() - began < 10
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "asyncio", SimpleNamespace(**{**vars(asyncio), "timeout": limit}))
+        run = AgentSessionRunner(sessions, config, gates=[gate]).run_session(work(folder, "@say x"))
+        running = asyncio.create_task(run)
+        async with asyncio.timeout(20):
+            while not (folder / "began").exists():
+                await asyncio.sleep(0.01)
+        limits[0].reschedule(0)
+        done = await running
     assert not done.success
     assert "timeout = 1.5 s" in (done.resolution or "")
     (evidence,) = logged(sessions, done.session_id, e.GateDone)
