@@ -33,7 +33,7 @@ from zwarm_tui.pipeline import (
 )
 from zwarm_tui.pipeline.client import SessionClient
 from zwarm_tui.pipeline.recovery import recover
-from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.sessions import CodexSessionManager, ExecutorSession
 from zwarm_tui.sessions.turn import Turn
 
 QUICK = RetryConfig(2, (0.0,), "go on with {issue_id}\n@say Went on.")
@@ -225,6 +225,26 @@ async def test_what_the_person_says_as_a_turn_ends_is_left_to_them(
     assert done.low_priority_review_issues == [ReviewFinding(3, "A name")]
     assert [(t.session, t.number, t.stop) for t in sessions.running()] == [(s, 2, None) for s in theirs]
     assert len(theirs) == 2
+
+
+async def test_what_the_person_says_while_a_gate_runs_is_waited_for(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    class Speaks(EventSink):
+        def on_gate_evidence(self, issue_id: str, event: e.GateStarted | e.GateDone) -> None:
+            if isinstance(event, e.GateDone) and not event.passed:
+                [session] = sessions.list_sessions()
+                said.append(
+                    asyncio.create_task(sessions.send_message(session.id, "@run sleep 0.2\n@say Yes."))
+                )
+
+    said: list[asyncio.Task[ExecutorSession]] = []
+    gate = CommandGate(name="fixed", command="test -e fixed || { echo '@write fixed yes'; exit 1; }")
+    run = AgentSessionRunner(sessions, gates=[gate], sinks=[Speaks()])
+    done = await run.run_session(work(folder, "@say Done."))
+    assert done.success, done.resolution
+    assert (await said[0]).view.turns == 2
+    assert sessions.get_session(done.session_id or "").view.turns == 3
 
 
 async def test_letting_go_of_a_turn_that_has_ended_stops_no_other(

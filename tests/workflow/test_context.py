@@ -406,6 +406,26 @@ async def test_what_the_person_says_as_a_turn_ends_is_no_answer_to_the_stage(
     assert (turn.session, turn.number) == (theirs[0], 2)
 
 
+async def test_a_stage_waits_for_what_the_person_says_between_its_turns(
+    make: Make, manager: CodexSessionManager, project: Path
+) -> None:
+    async def body(ctx: WorkflowContext) -> Any:
+        async def two(s: StageContext) -> list[str]:
+            one = await s.send("@say one")
+            [session] = manager.list_sessions()
+            await manager.send_message(session.id, "@run until test -e go; do sleep 0.01; done\n@say Yes.")
+            going = asyncio.create_task(s.send("@say two"))
+            await asyncio.wait({going}, timeout=0.05)
+            (project / "go").touch()
+            return [one, await going]
+
+        return (await ctx.stage("a", two)).result
+
+    run = make(body)
+    assert await run.execute() == ["one", "two"]
+    assert [served.turn for served in run.view.stages["a"].served] == [1, 3]
+
+
 async def begun(project: Path, stage: str) -> None:
     """The stage's agent is at work."""
     await until((project / f"{stage}.begun").exists)

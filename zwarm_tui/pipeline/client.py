@@ -40,6 +40,8 @@ class SessionClient:
         return self._session
 
     async def query(self, prompt: str, session_id: str | None = None) -> None:
+        if session_id is not None:
+            await self._sessions.wait(session_id)  # its person may speak with it just now: they come first
         self._since = self._sessions.reader.last_seq()
         # Shielded: a session that was just made must be known before it can be interrupted.
         self._opening = asyncio.ensure_future(self._open(prompt, session_id))

@@ -299,8 +299,7 @@ class CodexSessionManager:
         session = self.reader.find(session_id)
         try:
             async with asyncio.timeout(timeout):
-                while (task := self._runner.task(session, turn)) is not None:
-                    await asyncio.wait({task})
+                await self._runner.over(session, turn)
         except TimeoutError:
             raise TimeoutError(f"{session} still runs after {timeout:g} s") from None
         return self._session(session)

@@ -119,13 +119,16 @@ class TurnRunner:
         """Nothing but its own preparation keeps the turn from beginning."""
         return not self.roles[self.view(turn.session, turn.branch).role].queued or not self._slots.locked()
 
-    def task(self, session: str, number: int | None = None) -> asyncio.Task[None] | None:
-        """What runs the session's turn on this branch (only the one with that number, where
-        one is given), until the turn is over."""
-        turn = self.turns.get((session, self.branch))
-        if turn is None or number not in (None, turn.number):
-            return None
-        return turn.task if turn.task and not turn.task.done() else None
+    async def over(self, session: str, number: int | None = None) -> None:
+        """Return when no turn of the session runs on this branch (or not the one with that
+        number), nor is being recorded."""
+        while (turn := self.turns.get((session, self.branch))) is not None and number in (None, turn.number):
+            if turn.task is None:
+                await turn.gone.wait()
+            elif turn.task.done():
+                return
+            else:
+                await asyncio.wait({turn.task})
 
     # -- a turn's life ----------------------------------------------------------------
 

@@ -100,6 +100,8 @@ async def take_turn(
     `TurnStoppedError`, `EmptyResponseError`, `StageTimeoutError`, `UnattendedError`.
     Cancelling it interrupts the turn.
     """
+    if session is not None:
+        await sessions.wait(session)  # its person may speak with it just now: they come first
     # Shielded: a session that was just made must be known before it can be interrupted.
     opening = asyncio.ensure_future(_open(sessions, agent, prompt, session))
     try:
