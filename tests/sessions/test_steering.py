@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import SessionBusyError, UsageError
+from zwarm_tui.core.errors import SessionBusyError, TurnOverError, UsageError
 from zwarm_tui.core.model import SessionStatus
-from zwarm_tui.executors.base import ExecutorSettings
+from zwarm_tui.executors.base import Decision, ExecutorSettings
 from zwarm_tui.executors.demo import DemoExecutor
 from zwarm_tui.sessions import CodexSessionManager
 
@@ -111,6 +112,42 @@ async def test_one_that_comes_too_late(
         else:
             assert "Late." not in said(manager, session)
             assert "“@say Late.”: say it again" in notices[0]
+
+
+class Deaf(DemoExecutor):
+    """Its agents end a turn without the words that a refusal came with: they took those too
+    late, or (`over`) had ended it by then."""
+
+    def __init__(self, state: Path, over: bool) -> None:
+        super().__init__(ExecutorSettings(), state)
+        self._over, self.gone = over, asyncio.Event()
+
+    async def answer(self, thread: str, request: str, decision: Decision, message: str = "") -> None:
+        await super().answer(thread, request, decision)
+        if self._over:
+            await self.gone.wait()
+            raise TurnOverError("the turn has just ended")
+
+    async def run_turn(self, thread: str, text: str) -> e.TurnEnded:
+        ended = await super().run_turn(thread, text)
+        late = 0 if self._over or self.gone.is_set() else 1
+        self.gone.set()
+        return replace(ended, late=late)
+
+
+@pytest.mark.parametrize("over", [False, True])
+async def test_words_with_a_refusal_that_come_too_late(over: bool, tmp_path: Path, heard: Heard) -> None:
+    agent = Deaf(tmp_path / ".zwarm", over)
+    async with CodexSessionManager(tmp_path / ".zwarm", executor=agent, events=heard) as manager:
+        session = (await manager.start_session("@escalate ls\n@say Done.", working_dir=tmp_path)).id
+        await heard.until(e.ApprovalRequested)
+        (request,) = manager.running()[0].requests
+        await manager.requests.decide(request, "decline", "@say Instead.")
+        await heard.until(e.TurnEnded, 2)
+        await manager.wait(session, timeout=60)
+        assert said(manager, session) == ["Done.", "Instead."]
+        resolved = [event.decision for event in heard.events if isinstance(event, e.ApprovalResolved)]
+        assert resolved == ["decline"]
 
 
 async def test_one_to_a_turn_that_is_stopped(

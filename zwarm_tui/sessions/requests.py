@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import UsageError
+from zwarm_tui.core.errors import TurnOverError, UsageError
 from zwarm_tui.executors.base import Decision
 from zwarm_tui.sessions.runner import TurnRunner
 from zwarm_tui.sessions.turn import Turn, withdrawn
@@ -96,14 +96,25 @@ class Requests:
         assert turn.thread is not None
         asked = turn.requests[request]
         turn.heed(resolved)
+        # What is said with a refusal is put into the turn, and may come too late for it.
+        words = [message] if message and decision == "decline" else []
+        turn.steers += words
+        turn.untold += len(words)
         try:
             await turn.executor.answer(turn.thread, request, decision, message)
-        except BaseException:
+        except BaseException as error:
+            if words and isinstance(error, TurnOverError):
+                await turn.gone.wait()  # its end has taken care of them
+                return
             if turn.ended:
                 self._runner.record(turn.session, turn.number, withdrawn(request, asked), branch=turn.branch)
             else:
                 turn.requests[request] = asked
+                if words:
+                    turn.steers.remove(message)
+                    turn.untold -= 1
             raise
+        turn.untold -= len(words)
 
     async def _resolve(self, turn: Turn, event: Resolved) -> None:
         turn.heed(event)
