@@ -247,6 +247,29 @@ async def test_what_the_person_says_while_a_gate_runs_is_waited_for(
     assert sessions.get_session(done.session_id or "").view.turns == 3
 
 
+async def test_a_gate_ends_where_it_began_whatever_the_person_says_meanwhile(
+    sessions: CodexSessionManager, folder: Path
+) -> None:
+    class Speaks(EventSink):
+        def on_gate_evidence(self, issue_id: str, event: e.GateStarted | e.GateDone) -> None:
+            if isinstance(event, e.GateStarted):
+                [session] = sessions.list_sessions()
+                message = "@run touch spoken; until test -e over; do sleep 0.01; done"
+                said.append(asyncio.create_task(sessions.send_message(session.id, message)))
+
+    said: list[asyncio.Task[ExecutorSession]] = []
+    gate = CommandGate(name="slow", command="until test -e spoken; do sleep 0.01; done")
+    run = AgentSessionRunner(sessions, gates=[gate], sinks=[Speaks()])
+    done = await run.run_session(work(folder, "@say Done."))
+    assert done.success, done.resolution
+    reader = sessions.reader
+    checks = [r for r in reader.records(done.session_id) if r.event.kind in ("gate.started", "gate")]
+    assert [r.turn for r in checks] == [1, 1]
+    assert reader.open_checks() == []
+    (folder / "over").touch()
+    await sessions.wait((await said[0]).id)
+
+
 async def test_letting_go_of_a_turn_that_has_ended_stops_no_other(
     sessions: CodexSessionManager, folder: Path
 ) -> None:

@@ -75,13 +75,20 @@ class LogSink(EventSink):
         self._sessions, self._session, self._reviewer = sessions, session, reviewer
         self._review: e.ReviewStarted | None = None
         self._began = 0.0
+        self._check = ("", 0)
+        """The session and the turn that the gate or the review began at: it ends there too,
+        also where its person has begun another turn meanwhile."""
 
     def write(self, event: e.Event) -> None:
         """Append an event to the session's last turn."""
-        session, turn = self._session(), 0
-        if session is not None:
-            turn = self._sessions.get_session(session).view.turns
-        self._sessions.store.append(e.Record(event, session or "", self._sessions.branch, turn, time.time()))
+        self._append(event, *self._last())
+
+    def _last(self) -> tuple[str, int]:
+        session = self._session()
+        return ("", 0) if session is None else (session, self._sessions.get_session(session).view.turns)
+
+    def _append(self, event: e.Event, session: str, turn: int) -> None:
+        self._sessions.store.append(e.Record(event, session, self._sessions.branch, turn, time.time()))
 
     def on_run_completed(self, issue_id: str, success: bool, message: str) -> None:
         self.write(e.Notice("info" if success else "error", f"{'done' if success else 'failed'}: {message}"))
@@ -89,7 +96,9 @@ class LogSink(EventSink):
             self.write(e.AttentionRaised(Reason.FAILED.value, message))
 
     def on_gate_evidence(self, issue_id: str, event: e.GateStarted | e.GateDone) -> None:
-        self.write(event)
+        if isinstance(event, e.GateStarted):
+            self._check = self._last()
+        self._append(event, *self._check)
 
     def on_gate_retry(self, issue_id: str, attempt: int, attempts: int, reason: str) -> None:
         self.write(e.RetryScheduled("gate", attempt, attempts, reason))
@@ -97,13 +106,14 @@ class LogSink(EventSink):
     def on_review_started(self, issue_id: str, attempt: int, attempts: int) -> None:
         item = f"review:{time.time_ns():x}"
         self._review, self._began = e.ReviewStarted(item, self._reviewer, attempt, attempts), time.monotonic()
-        self.write(self._review)
+        self._check = self._last()
+        self._append(self._review, *self._check)
 
     def on_review_result(self, issue_id: str, result: ReviewResult) -> None:
         if (begun := self._review) is None:
             return
         self._review = None
-        self.write(
+        self._append(
             e.ReviewDone(
                 item=begun.item,
                 reviewer=begun.reviewer,
@@ -113,7 +123,8 @@ class LogSink(EventSink):
                 seconds=time.monotonic() - self._began,
                 attempt=begun.attempt,
                 attempts=begun.attempts,
-            )
+            ),
+            *self._check,
         )
 
     def on_review_retry(self, issue_id: str, attempt: int, attempts: int, reason: str) -> None:
