@@ -38,12 +38,17 @@ class SlowDisk:
         return await self._commit(*records)
 
 
+async def idle(manager: CodexSessionManager, folder: Path) -> str:
+    """A session whose only turn has ended."""
+    session = (await manager.start_session("@say hello", working_dir=folder)).id
+    await manager.wait(session)
+    return session
+
+
 async def test_one_that_is_just_being_recorded(
     manager: CodexSessionManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = (await manager.start_session("@say hello", working_dir=tmp_path)).id
-    await manager.wait(session)
-    disk = SlowDisk(manager, monkeypatch)
+    session, disk = await idle(manager, tmp_path), SlowDisk(manager, monkeypatch)
     sending = asyncio.create_task(manager.send_message(session, "@hang"))
     await disk.asked.wait()
     stopping = asyncio.create_task(manager.interrupt(session))
@@ -58,9 +63,7 @@ async def test_one_that_is_just_being_recorded(
 async def test_one_that_can_not_be_recorded(
     manager: CodexSessionManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = (await manager.start_session("@say hello", working_dir=tmp_path)).id
-    await manager.wait(session)
-    disk = SlowDisk(manager, monkeypatch)
+    session, disk = await idle(manager, tmp_path), SlowDisk(manager, monkeypatch)
     disk.full = True
     sending = asyncio.create_task(manager.send_message(session, "@hang"))
     await disk.asked.wait()

@@ -1,10 +1,10 @@
 """Messages that are put into a running turn. What becomes of those that come too late for
-it is decided as it ends (`late`)."""
+it is decided as it ends (see `ending`)."""
 
 from __future__ import annotations
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import TurnOverError, UsageError
+from zwarm_tui.core.errors import ExecutorError, TurnOverError, UsageError
 from zwarm_tui.sessions.runner import TurnRunner
 from zwarm_tui.sessions.turn import Turn
 
@@ -35,11 +35,13 @@ async def _put(runner: TurnRunner, turn: Turn, thread: str, message: str) -> Non
         await turn.executor.steer(thread, message)
     except TurnOverError:
         await turn.gone.wait()
-    except BaseException:
-        if not turn.ended:  # else its end has taken care of the message
+    except BaseException as error:
+        if not turn.ended:
             turn.steers.remove(message)
             turn.untold -= 1
+        if not turn.ended or not isinstance(error, ExecutorError):
             raise
+        # Its end has taken care of the message.
     else:
         turn.untold -= 1
     if turn.ended:

@@ -12,8 +12,9 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import App, ScreenStackError, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
@@ -172,8 +173,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
         self.main.show_board()
 
     def play(self) -> int:
-        """Run it to its end: the exit status. A defect that ended it is raised, and
-        reported like one of any verb."""
+        """Run it: its exit status. A defect that ended it is raised, and reported like any verb's."""
         self.run()
         if self._exception is not None:
             raise self._exception
@@ -185,7 +185,7 @@ class ZwarmApp(App[None], inherit_bindings=False):
 
     def _handle_exception(self, error: Exception) -> None:
         """While the app leaves, a screen that just comes up finds nothing on it: no defect."""
-        if not self._exit:
+        if not (self._exit and isinstance(error, NoMatches | ScreenStackError)):
             super()._handle_exception(error)
 
     async def _shutdown(self) -> None:
