@@ -669,6 +669,18 @@ async def test_what_goes_wrong_while_the_app_leaves_is_no_defect_of_it(project: 
     assert app.return_code == 0
 
 
+async def test_a_defect_that_shows_while_the_app_leaves_is_reported(project: Path) -> None:
+    class Wrong(Screen[None]):
+        def on_mount(self) -> None:
+            self.app.exit()
+            raise ValueError("of ours")
+
+    with pytest.raises(ValueError, match="of ours"):
+        async with stage(project) as (app, _, pilot):
+            app.push_screen(Wrong())
+            await pilot.pause()
+
+
 async def test_keys_come_from_the_settings(project: Path) -> None:
     async with stage(project, keys={"next-attention": "f8"}) as (app, _, pilot):
         await pilot.press("ctrl+n")
