@@ -38,7 +38,8 @@ async def test_one_in_use_or_with_something_in_it_stays(world: World, engine: En
         await engine.remove_worktree("try")
     place = here(engine)
     await engine.converse(session, "@write f x\n@hang")
-    while not (place / "f").exists():
+    # A file is there before what is written to it: the agent is not to be stopped in between.
+    while not ((place / "f").exists() and (place / "f").read_text()):
         await asyncio.sleep(0.02)
     await engine.goto("main", running="leave")
     with pytest.raises(UsageError, match=f"{session} still runs"):
