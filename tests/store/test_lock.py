@@ -58,6 +58,17 @@ def test_the_kernel_lets_it_go_when_its_process_dies(tmp_path: Path) -> None:
     lock.release()
 
 
+def test_it_is_free_though_a_process_that_is_just_being_started_has_it_too(tmp_path: Path) -> None:
+    first, second = ProjectLock(tmp_path, "engine"), ProjectLock(tmp_path, "engine")
+    first.acquire()
+    assert first._fd is not None
+    forked = os.dup(first._fd)  # as a child has it until it runs its own program
+    first.release()
+    second.acquire()
+    second.release()
+    os.close(forked)
+
+
 def test_what_a_dead_engine_wrote_is_not_believed() -> None:
     with subprocess.Popen(["true"]) as gone:
         pass

@@ -49,6 +49,8 @@ class ProjectLock:
         if self._fd is not None:
             with contextlib.suppress(OSError):  # who takes it next is not taken for us
                 os.ftruncate(self._fd, 0)
+            # Closed alone it would stay with a process that is just being started elsewhere.
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
             os.close(self._fd)
             self._fd = None
 
