@@ -23,12 +23,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.records import created, price, spent, turn
+from zwarm_tui.config.paths import has_log
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import StoreError
 from zwarm_tui.core.events import Record
 from zwarm_tui.core.secrets import Veil
 from zwarm_tui.store import schema
-from zwarm_tui.store.log import Store
+from zwarm_tui.store.log import Store, _open
 from zwarm_tui.store.reader import Reader
 
 
@@ -317,7 +318,7 @@ def test_a_new_file_can_be_made_by_several_at_once(tmp_path: Path) -> None:
     def make(path: Path, start: threading.Barrier) -> None:
         start.wait()
         try:
-            schema.connect(path, write=True).close()
+            _open(path).close()
         except sqlite3.Error as error:
             failed.append(error)
 
@@ -329,6 +330,30 @@ def test_a_new_file_can_be_made_by_several_at_once(tmp_path: Path) -> None:
         for maker in makers:
             maker.join()
     assert failed == []
+
+
+def test_who_looks_while_a_log_is_made_finds_all_of_it_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, connect = tmp_path / "zwarm.db", schema.connect
+    found: list[str] = []
+
+    def look(_: str) -> None:  # before each step of its maker
+        if has_log(path):
+            try:
+                Reader(path).close()
+                found.append("a log")
+            except StoreError as error:
+                found.append(str(error))
+
+    def watched(path: Path, *, write: bool) -> sqlite3.Connection:
+        made = connect(path, write=write)
+        made.set_trace_callback(look if write else None)
+        return made
+
+    monkeypatch.setattr(schema, "connect", watched)
+    _open(path).close()
+    assert set(found) == {"a log"}
 
 
 def test_a_killed_writer_loses_nothing_that_it_was_told(tmp_path: Path) -> None:

@@ -343,6 +343,7 @@ def _open(path: Path) -> sqlite3.Connection:
         schema.check_version(connection, path)
         if schema.version(connection) == 0:
             schema.prepare(connection)
+        schema.use_wal(connection)
         _last(connection)  # a file that is damaged at the root says so now
     except BaseException:
         connection.close()

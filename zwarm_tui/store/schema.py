@@ -123,13 +123,13 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         timeout=_PATIENCE,
     )
     if write:
-        _use_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
     return connection
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Two processes that make one file at the same time both read it and both want it alone:
+def use_wal(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work at once, from now on. After `prepare`: nobody sees the
+    file without its tables. Two processes that make one file at the same time both read it and both want it alone:
     SQLite tells one of them at once that it is locked, whatever the timeout, lest they wait
     for each other. By then its own read is over, so that asking again is safe."""
     until = time.monotonic() + _PATIENCE
@@ -153,7 +153,8 @@ def prepare(connection: sqlite3.Connection) -> None:
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # where there is no room SQLite takes it back by itself
+            connection.execute("ROLLBACK")
         raise
 
 
