@@ -165,7 +165,7 @@ def test_running_turns_stay_on_their_branch(stage: Stage) -> None:
 
 def test_tail_follows_what_a_host_does(stage: Stage) -> None:
     session = stage.json("delegate", "@sleep 0.5\n@say One.")["session_id"]
-    argv = ["timeout", "20", "bash", "-c", '"$@" | grep -m1 One', "bash"]
+    argv = ["timeout", "60", "bash", "-c", '"$@" | grep -m1 One', "bash"]
     argv += [
         sys.executable,
         "-m",

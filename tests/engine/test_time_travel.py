@@ -100,7 +100,7 @@ async def test_a_jump_away_from_running_turns_needs_a_word(engine: Engine) -> No
     with pytest.raises(ConfirmationNeededError, match="another branch"):
         await engine.delegate("@say beside")
     beside = await engine.delegate("@say beside", confirm=True)
-    await engine.sessions.wait(beside["session_id"], 10)
+    await engine.sessions.wait(beside["session_id"], 30)
     await engine.goto("main")
     await engine.interrupt(s["session_id"])
 

@@ -55,7 +55,10 @@ async def in_a_shell_that_exits(stage: Stage, *arguments: str) -> Any:
 
 async def test_a_turn_outlives_its_shell_and_its_screen(stage: Stage, server: ModelServer) -> None:
     watch = Watch(stage)
-    task = "Paint the shed\n@run echo one\n@usage 1000 100 50\n@stream 2 300\n@usage 2000 0 60\n@say The shed is red."
+    task = (
+        "Paint the shed\n@run echo one\n@usage 1000 100 50\n@stream 2 300\n@usage 2000 0 60\n"
+        "@run until [ -e seen ]; do sleep 0.05; done\n@say The shed is red."
+    )
     session = (await in_a_shell_that_exits(stage, "delegate", task))["session_id"]
     with screen(stage) as app:
         await eventually(partial(app.shows, "Paint the shed"), "the screen shows it")
@@ -63,6 +66,7 @@ async def test_a_turn_outlives_its_shell_and_its_screen(stage: Stage, server: Mo
         watch.look()
         app.kill()
         assert stage.session(session).status.value == "running"
+    (stage.project / "seen").touch()
     (waited,) = await zwarm(stage, "wait", session)
     assert (waited["id"], waited["status"], waited["turns"]) == (session, "completed", 1)
     checked = await zwarm(stage, "check", session)

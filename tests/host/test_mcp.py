@@ -245,7 +245,8 @@ async def test_the_real_codex_drives_the_swarm(stage: Stage, server: ModelServer
             "[features]\n", '[features]\ncode_mode.direct_only_tool_namespaces = ["mcp__zwarm"]\n'
         )
         + f"\n[mcp_servers.zwarm]\ncommand = {json.dumps(sys.executable)}\nargs = {json.dumps(argv)}\n"
-        + 'required = true\ntool_timeout_sec = 900\ndefault_tools_approval_mode = "approve"\n[mcp_servers.zwarm.env]\n'
+        + "required = true\nstartup_timeout_sec = 60\ntool_timeout_sec = 900\n"
+        + 'default_tools_approval_mode = "approve"\n[mcp_servers.zwarm.env]\n'
         + "".join(f"{k} = {json.dumps(v)}\n" for k, v in own.items())
     )
     task = json.dumps({"task": QUICK})
@@ -257,7 +258,7 @@ async def test_the_real_codex_drives_the_swarm(stage: Stage, server: ModelServer
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(codex.communicate(), 60)
+    out, err = await asyncio.wait_for(codex.communicate(), 100)
     assert codex.returncode == 0, err.decode()
     assert "Delegated." in out.decode()
     done = await asyncio.to_thread(stage.json, "wait")

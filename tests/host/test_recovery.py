@@ -290,15 +290,16 @@ async def test_what_was_under_way_is_heard_and_then_codex_ends(stage: Stage, ser
         for _ in range(3):
             session = (await client.delegate(task))["session_id"]
             await eventually(lambda session=session: streams(stage, session))
-        asked = len(server.requests)
-        assert asked == 3
         host = psutil.Process(stage.pid())
         (codex,) = app_servers(host.pid)
         host.kill()
+        assert any(request.outcome == "running" for request in server.requests)
     await eventually(lambda: dead(codex), "it ended by itself")
     await eventually(lambda: not stage.processes(), "so did all that was left")
-    assert [request.outcome for request in server.requests[:asked]] == ["completed"] * asked
-    assert not any(request.delivered for request in server.requests[asked:])
+    # Where delegating took its time, the second one of a thread may have begun before.
+    firsts = {request.thread: request for request in reversed(server.requests)}
+    assert [request.outcome for request in firsts.values()] == ["completed"] * 3
+    assert sum(request.delivered for request in server.requests) == 3
     async with stage.client():
         assert spent(stage)[0] == pytest.approx(delivered(server))
         assert spent(stage)[0] > 0
@@ -336,15 +337,17 @@ async def test_what_codex_recorded_and_could_not_tell_is_booked_when_it_dies(
 ) -> None:
     """At once, and once: whatever becomes of the thread, and of the host."""
     # More than fits between codex and a host that doesn't read, and then more responses.
+    begins = "touch begun; until [ -e heard-of ]; do sleep 0.05; done"
     untold = "@usage 1000 100 50\n@flood 0.1 20000\n@run true\n@usage 2000 0 60\n@run true\n@hang"
     async with stage.client() as client:
         session = (await client.delegate("@usage 500 0 10\n@say First."))["session_id"]
         await eventually(lambda: stage.session(session).status.value == "completed")
-        await client.converse(session, f"@usage 700 0 20\n@run touch begun\n{untold}")
+        await client.converse(session, f"@usage 700 0 20\n@run {begins}\n{untold}")
         await eventually((stage.project / "begun").exists)
         host = psutil.Process(stage.pid())
         (codex,) = app_servers(host.pid)
         host.suspend()
+        (stage.project / "heard-of").touch()
         await eventually(lambda: len(recorded()) == 4)
         codex.kill()
         await eventually(lambda: dead(codex))

@@ -32,6 +32,16 @@ def left(mark: str) -> list[psutil.Process]:
     return found
 
 
+def zombies() -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            found += [process] if process.status() == psutil.STATUS_ZOMBIE else []
+        except psutil.Error:
+            continue
+    return found
+
+
 @pytest.mark.parametrize("count", [6, pytest.param(100, marks=[pytest.mark.soak, pytest.mark.timeout(600)])])
 @pytest.mark.parametrize("how", ["app-server", "exec"])
 async def test_nothing_is_left(
@@ -58,5 +68,6 @@ async def test_nothing_is_left(
             assert len(left(mark)) == count - 1, "the others' processes are the others'"
         await asyncio.gather(*(manager.kill_session(s.id) for s in rest))
         assert left(mark) == []
-    zombies = [p for p in psutil.Process().children(recursive=True) if p.status() == psutil.STATUS_ZOMBIE]
-    assert zombies == []
+    async with asyncio.timeout(20):  # one that has just ended, and is about to be reaped, does not stay
+        while zombies():
+            await asyncio.sleep(0.02)
