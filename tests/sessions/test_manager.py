@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ async def manager(tmp_path: Path) -> AsyncIterator[CodexSessionManager]:
 
 async def until(manager: CodexSessionManager, session: str, status: SessionStatus) -> None:
     """Wait for the event: the log says that the session has that status."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while manager.get_session(session).status is not status:
             seen = asyncio.get_running_loop().create_future()
             loop = asyncio.get_running_loop()
@@ -43,7 +44,7 @@ async def until(manager: CodexSessionManager, session: str, status: SessionStatu
 async def test_a_session_runs_and_is_flagged(manager: CodexSessionManager, tmp_path: Path) -> None:
     s = await manager.start_session(QUICK, working_dir=tmp_path)
     assert s.status.active
-    done = await manager.wait(s.id, timeout=10)
+    done = await manager.wait(s.id, timeout=60)
     assert done.status is SessionStatus.COMPLETED
     assert done.needs_attention
     assert done.attention_reason == "completed"
@@ -59,11 +60,11 @@ async def test_peeking_leaves_the_flag_and_converse_clears_it(
     manager: CodexSessionManager, tmp_path: Path
 ) -> None:
     s = await manager.start_session(QUICK, working_dir=tmp_path)
-    await manager.wait(s.id, timeout=10)
+    await manager.wait(s.id, timeout=60)
     assert manager.get_session(s.id[:4]).needs_attention
     again = await manager.send_message(s.id, "@say Twice.")
     assert not again.needs_attention
-    done = await manager.wait(s.id, timeout=10)
+    done = await manager.wait(s.id, timeout=60)
     assert [m["content"] for m in done.messages if m["role"] == "assistant"] == ["Done.", "Twice."]
     assert done.view.turns == 2
     manager.acknowledge(s.id)
@@ -80,7 +81,20 @@ async def test_only_so_many_turns_run_and_the_rest_queue(
     assert manager.get_session(third.id).status is SessionStatus.PENDING
     await manager.interrupt(slow[0].id)
     assert manager.get_session(slow[0].id).status is SessionStatus.INTERRUPTED
-    assert (await manager.wait(third.id, timeout=10)).status is SessionStatus.COMPLETED
+    assert (await manager.wait(third.id, timeout=60)).status is SessionStatus.COMPLETED
+
+
+async def test_a_turn_that_stood_in_the_queue_was_not_silent(tmp_path: Path) -> None:
+    async with CodexSessionManager(tmp_path / ".zwarm", executor="demo", max_concurrent=1) as manager:
+        first = await manager.start_session("@hang", working_dir=tmp_path)
+        await until(manager, first.id, SessionStatus.RUNNING)
+        await manager.start_session(QUICK, working_dir=tmp_path)
+        _, queued = manager.running()
+        queued.heard -= 3600  # so long ago that was
+        await manager.interrupt(first.id)
+        await queued.placed.wait()  # its agent has yet to say a word
+        assert time.monotonic() - queued.heard < 1800
+        assert (await manager.wait(queued.session, timeout=60)).status is SessionStatus.COMPLETED
 
 
 async def test_a_queued_turn_can_be_taken_back(manager: CodexSessionManager, tmp_path: Path) -> None:
@@ -110,9 +124,9 @@ async def test_who_sees_a_turn_s_end_can_go_on_at_once(tmp_path: Path) -> None:
 
     async with CodexSessionManager(tmp_path / ".zwarm", executor="demo", events=heard) as manager:
         s = await manager.start_session(QUICK, working_dir=tmp_path)
-        await manager.wait(s.id, timeout=10)
+        await manager.wait(s.id, timeout=60)
         await going_on[0]
-        done = await manager.wait(s.id, timeout=10)
+        done = await manager.wait(s.id, timeout=60)
         assert [m["content"] for m in done.messages if m["role"] == "assistant"] == ["Done.", "Twice."]
 
 
@@ -129,12 +143,12 @@ async def test_kill_and_delete(manager: CodexSessionManager, tmp_path: Path) -> 
 
 async def test_a_failed_turn_keeps_its_cause(manager: CodexSessionManager, tmp_path: Path) -> None:
     s = await manager.start_session("@die", working_dir=tmp_path)
-    failed = await manager.wait(s.id, timeout=10)
+    failed = await manager.wait(s.id, timeout=60)
     assert failed.status is SessionStatus.FAILED
     assert failed.exit_code == 3
     assert failed.attention_reason == "failed"
     after = await manager.send_message(s.id, QUICK)
-    assert (await manager.wait(after.id, timeout=10)).status is SessionStatus.COMPLETED
+    assert (await manager.wait(after.id, timeout=60)).status is SessionStatus.COMPLETED
 
 
 async def test_an_approval_waits_and_is_decided(manager: CodexSessionManager, tmp_path: Path) -> None:
@@ -144,7 +158,7 @@ async def test_an_approval_waits_and_is_decided(manager: CodexSessionManager, tm
     assert manager.get_session(s.id).attention_reason == "approval"
     assert getattr(request.event, "text", "") == "touch made"
     await manager.requests.decide(request.id, "accept")
-    assert (await manager.wait(s.id, timeout=10)).status is SessionStatus.COMPLETED
+    assert (await manager.wait(s.id, timeout=60)).status is SessionStatus.COMPLETED
     assert (tmp_path / "made").exists()
 
 
@@ -186,22 +200,22 @@ async def test_a_decision_that_ends_the_turn_is_no_other_and_leaves_its_flag(tmp
 async def test_an_idle_turn_is_flagged_then_interrupted(tmp_path: Path) -> None:
     async with CodexSessionManager(tmp_path / ".zwarm", executor="demo", idle_timeout=0.6) as m:
         s = await m.start_session("@hang", working_dir=tmp_path)
-        ids = await m.requests.wait_for_attention(10)
+        ids = await m.requests.wait_for_attention(60)
         assert ids == [s.id]
-        done = await m.wait(s.id, timeout=10)
+        done = await m.wait(s.id, timeout=60)
         assert done.status is SessionStatus.INTERRUPTED
         assert "idle_timeout = 0.6" in (done.error or "")
 
 
 async def test_a_fork_has_the_history_up_to_its_turn(manager: CodexSessionManager, tmp_path: Path) -> None:
     s = await manager.start_session("@say one", working_dir=tmp_path)
-    await manager.wait(s.id, timeout=10)
+    await manager.wait(s.id, timeout=60)
     await manager.send_message(s.id, "@say two")
-    await manager.wait(s.id, timeout=10)
+    await manager.wait(s.id, timeout=60)
     child = await manager.fork_session(s.id, at_turn=1)
     assert child.parent_id == s.id
     await manager.send_message(child.id, "@say three")
-    done = await manager.wait(child.id, timeout=10)
+    done = await manager.wait(child.id, timeout=60)
     assert done.thread_id != manager.get_session(s.id).thread_id
     with pytest.raises(UsageError, match="no ended turn 7"):
         await manager.fork_session(s.id, at_turn=7)
@@ -210,12 +224,12 @@ async def test_a_fork_has_the_history_up_to_its_turn(manager: CodexSessionManage
 async def test_a_restart_shows_the_same_and_goes_on(tmp_path: Path) -> None:
     async with CodexSessionManager(tmp_path / ".zwarm", executor="demo") as m:
         s = await m.start_session("@say one", working_dir=tmp_path)
-        before = (await m.wait(s.id, timeout=10)).to_json()
+        before = (await m.wait(s.id, timeout=60)).to_json()
     async with CodexSessionManager(tmp_path / ".zwarm", executor="demo") as m:
         assert m.recover() == []
         assert m.get_session(s.id).to_json() == before
         await m.send_message(s.id, "@say two")
-        done = await m.wait(s.id, timeout=10)
+        done = await m.wait(s.id, timeout=60)
         assert done.view.how == "resumed"
         assert [x["content"] for x in done.messages if x["role"] == "assistant"] == ["one", "two"]
 
@@ -243,7 +257,7 @@ async def test_wrong_use_is_a_sentence(manager: CodexSessionManager, tmp_path: P
 
 async def test_a_long_session_says_so_once(manager: CodexSessionManager, tmp_path: Path) -> None:
     s = await manager.start_session("@say One.", working_dir=tmp_path)
-    await manager.wait(s.id, timeout=10)
+    await manager.wait(s.id, timeout=60)
 
     def warnings() -> list[str]:
         manager.store.flush()
@@ -253,7 +267,7 @@ async def test_a_long_session_says_so_once(manager: CodexSessionManager, tmp_pat
     for turn in range(2, 13):
         assert len(warnings()) == (turn > 10)
         await manager.send_message(s.id, "@say More.")
-        await manager.wait(s.id, timeout=10)
+        await manager.wait(s.id, timeout=60)
     [warning] = warnings()
     assert "10 turns" in warning
     assert "branch from a checkpoint, or start afresh with a summary" in warning
@@ -261,7 +275,7 @@ async def test_a_long_session_says_so_once(manager: CodexSessionManager, tmp_pat
 
 async def test_a_full_context_is_told_of_at_once(manager: CodexSessionManager, tmp_path: Path) -> None:
     s = await manager.start_session("@say Full.\n@usage 258000 0 0", working_dir=tmp_path)
-    await manager.wait(s.id, timeout=10)
+    await manager.wait(s.id, timeout=60)
     manager.store.flush()
     records = manager.reader.records(s.id, manager.reader.path(manager.branch))
     [warning] = [r.event.text for r in records if isinstance(r.event, Notice)]

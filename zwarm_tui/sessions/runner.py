@@ -228,6 +228,7 @@ class TurnRunner:
         sink.write(e.TurnStarted())
         # What a turn costs is found again by its thread: that has to be known before.
         await self.store.commit()
+        turn.heard = time.monotonic()  # until now it waited for its place: nobody was silent
         turn.thread = bound.thread
         turn.placed.set()
         text = "" if turn.follows else "\n\n".join([*(f"[{note}]" for note in notes), bound.text])
