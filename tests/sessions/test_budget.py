@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import SessionBusyError, UsageError
 from zwarm_tui.core.model import RequestView, SessionStatus
 from zwarm_tui.engine import Engine
+from zwarm_tui.sessions import ExecutorSession
 from zwarm_tui.store.log import rebuild
 from zwarm_tui.store.reader import Reader
 
@@ -275,15 +277,52 @@ async def test_a_stage_nobody_attends_to_waits_too(tmp_path: Path, monkeypatch: 
     from zwarm_tui.workflow.turns import Agent, take_turn
 
     async with opened(tmp_path, usd=0.0) as engine:
-        seen: list[str] = []
-        note: Callable[[str, int], None] = lambda session, _: seen.append(session)  # noqa: E731
+        waited: list[float | None] = []
+        wait = engine.sessions.wait
+
+        async def wait_for(session: str, timeout: float | None, *, turn: int | None) -> ExecutorSession:
+            waited.append(timeout)
+            if len(waited) > 1:
+                return await wait(session, turn=turn)
+            await asked(engine, session)
+            raise TimeoutError
+
+        monkeypatch.setattr(engine.sessions, "wait", wait_for)
         agent = Agent(folder=tmp_path, attended=False)
-        stage = asyncio.create_task(take_turn(engine.sessions, agent, CENT, timeout=2, on_turn=note))
-        await eventually(lambda: seen)
-        await asked(engine, seen[0])
-        await asyncio.wait({stage}, timeout=2.2)
+        stage = asyncio.create_task(take_turn(engine.sessions, agent, CENT, timeout=2))
+        await eventually(lambda: len(waited) == 2, "its time was over once, and it waits on")
         assert not stage.done(), "neither asked in vain nor timed out: a person pays"
-        await engine.approve(seen[0])
+        await engine.approve(engine.reader.requests()[0].id)
+        assert await stage == "Done."
+
+
+async def test_a_stage_whose_leave_is_just_being_written_has_asked_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zwarm_tui.workflow.turns import Agent, take_turn
+
+    async with opened(tmp_path, usd=0.0) as engine:
+        hear: list[Callable[[int], None]] = []
+        monkeypatch.setattr(
+            engine.sessions, "on_news", lambda listener: hear.append(listener) or (lambda: None)
+        )
+        stage = asyncio.create_task(take_turn(engine.sessions, Agent(folder=tmp_path, attended=False), CENT))
+        await eventually(lambda: engine.reader.requests())
+        [request], [turn] = engine.reader.requests(), engine.sessions.running()
+        go, write = threading.Event(), engine.store._write
+
+        def slowly(batch: list[e.Record]) -> str | None:
+            assert go.wait(30)
+            return write(batch)
+
+        monkeypatch.setattr(engine.store, "_write", slowly)
+        approving = asyncio.create_task(engine.approve(request.id))
+        await eventually(lambda: turn.hold is None)
+        hear[0](0)  # another session's news, say: the log still has the request as an open one
+        for _ in range(10):
+            await asyncio.sleep(0)
+        go.set()
+        await approving
         assert await stage == "Done."
 
 

@@ -202,9 +202,9 @@ async def _wait_unasked(sessions: Sessions, own: tuple[str, int], timeout: float
     looking = asyncio.ensure_future(news.wait())
     try:
         while not turn.done():
-            open_requests = [r for r in sessions.reader.requests(session) if r.turn == number]
-            if open_requests and not _held(sessions, session, number):
-                asked = getattr(open_requests[0].event, "text", "").strip()
+            open_requests = [r.event for r in sessions.reader.requests(session) if r.turn == number]
+            if its_own := [asked for asked in open_requests if getattr(asked, "what", "") != "budget"]:
+                asked = getattr(its_own[0], "text", "").strip()
                 why = f"it asked its person, and nobody attends to this stage: {asked}"
                 await sessions.kill_session(session, why)
                 raise UnattendedError(f"session {session}: {why}")
