@@ -26,7 +26,7 @@ from zwarm_tui.executors.sweep import marked
 
 pytestmark = pytest.mark.codex
 
-ESCAPE = "@run setsid sleep 77 >/dev/null 2>&1 & sleep 0.05\n@say started"
+ESCAPE = "@run setsid sleep 77 >/dev/null 2>&1 & until grep -q sleep /proc/$!/comm; do :; done\n@say started"
 
 
 def sleeping(session: str) -> int:
@@ -41,13 +41,20 @@ def sleeping(session: str) -> int:
     return count
 
 
+async def escaped(*sessions: str) -> None:
+    """Wait until one `sleep` of each of these runs, and shows whose it is."""
+    async with asyncio.timeout(20):
+        while any(sleeping(session) != 1 for session in sessions):
+            await asyncio.sleep(0.01)
+
+
 async def test_the_end_of_one_thread_leaves_the_others_alone(codex: AppServer, spec: ThreadSpec) -> None:
     threads = []
     for session in ("mine", "other"):
         here = replace(spec, session=session, sandbox="danger-full-access", approvals="never")
         threads.append(await codex.start(here, Sink()))
     await asyncio.gather(*(codex.run_turn(thread, ESCAPE) for thread in threads))
-    assert (sleeping("mine"), sleeping("other")) == (1, 1)
+    await escaped("mine", "other")
     await codex.end(threads[0])
     assert (sleeping("mine"), sleeping("other")) == (0, 1)
     # The thread can be taken up again, by the same server.
@@ -118,7 +125,7 @@ async def test_what_a_killed_server_left_is_swept(codex: AppServer, spec: Thread
     free = replace(spec, session="orphan", sandbox="danger-full-access", approvals="never")
     thread = await codex.start(free, Sink())
     await codex.run_turn(thread, ESCAPE)
-    assert sleeping("orphan") >= 1
+    await escaped("orphan")
     assert codex._server is not None
     os.kill(codex._server.rpc.child.pid, signal.SIGKILL)
     await codex._server.rpc.wait_gone()

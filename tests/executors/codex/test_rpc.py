@@ -103,7 +103,7 @@ async def test_death_is_noticed_at_once_and_once() -> None:
     began = time.monotonic()
     with pytest.raises(ServerGone):
         await rpc.call("die", {})
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30  # of its child's 60
     await rpc.wait_gone()
     assert [m["method"] for m in heard.messages] == ["last words"]
     [gone] = heard.gone

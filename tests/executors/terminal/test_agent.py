@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,6 +20,7 @@ from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ExecutorError, ThreadLostError, TurnOverError
 from zwarm_tui.executors.base import Executor, ExecutorSettings, Interactive, ThreadSpec
 from zwarm_tui.executors.registry import create
+from zwarm_tui.executors.terminal.agent import TerminalAgent
 from zwarm_tui.executors.tmux import TmuxServer
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -69,6 +70,11 @@ class Stand:
             ThreadSpec(session=secrets.token_hex(4), cwd=str(self.folder)), self.tape
         )
         return self
+
+    def looked_at(self, line: str) -> bool:
+        """Whether the running turn has seen that line on the screen."""
+        turn = cast(TerminalAgent, self.agent)._threads[self.thread].turn
+        return turn is not None and line in turn._last.lines
 
     async def say(self, text: str) -> e.TurnEnded:
         async with asyncio.timeout(30):
@@ -243,7 +249,11 @@ async def test_a_full_screen_agent_leaves_no_garbage(server: TmuxServer, tmp_pat
         assert (await one.say("hallo")).status == "completed"
         assert "reply to hallo" in one.tape.said[-1]
         assert not any(sign in one.tape.said[-1] for sign in "⠋⠙⠹⠸\x1b")
-        assert (await one.say("many")).status == "completed"
+        many = asyncio.create_task(one.say("many"))
+        for n in range(5, 30, 6):  # what scrolls by between two looks is lost to anyone
+            await one.tape.until(lambda _, n=n: one.looked_at(f"row {n}"))
+            (tmp_path / f"seen {n}").touch()
+        assert (await many).status == "completed"
         lines = [line for line in "\n".join(one.tape.said).split("\n") if line.startswith("row ")]
         assert lines == [f"row {n}" for n in range(30)]
         turn = asyncio.create_task(one.say("ask"))

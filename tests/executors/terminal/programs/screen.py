@@ -52,7 +52,8 @@ def serve(text: str) -> None:
         for n in range(30):
             transcript.append(f"row {n}")
             draw("(working)", f"busy {n}")
-            time.sleep(0.15)
+            while n % 6 == 5 and not os.path.exists(f"seen {n}"):  # half a screen at a time
+                time.sleep(0.02)
     elif text.startswith("ask"):
         transcript.append("Do you want to proceed?")
         transcript.append("  1. Yes   2. No")
