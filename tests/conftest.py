@@ -13,7 +13,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
-GOING = 5.0
+GOING = 20.0
 """Seconds in which processes that were told to end may still do so."""
 MARK = f"STARTED_BY_TESTS_OF={os.getpid()}"
 """In the environment of what the tests of this process start, and what that starts."""

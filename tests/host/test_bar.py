@@ -94,7 +94,7 @@ async def test_host_codex_and_screen_are_killed_at_once(stage: Stage, server: Mo
     await zwarm(stage, "converse", running, cut)
     with screen(stage) as app:
         await eventually(partial(app.shows, "Paint the shed"), "the screen shows it")
-        await eventually(lambda: streams(stage, running))
+        await eventually(lambda: streams(stage, running, turn=2))
         host = psutil.Process(stage.pid())
         victims = [host, *app_servers(host.pid), app.process]
         assert len(victims) == 3

@@ -40,8 +40,9 @@ def log(stage: Stage) -> list[e.Record]:
         reader.close()
 
 
-def streams(stage: Stage, session: str) -> bool:
-    return any(r.session == session and r.event.kind == "text.delta" for r in log(stage))
+def streams(stage: Stage, session: str, turn: int = 1) -> bool:
+    said = [r for r in log(stage) if r.event.kind == "text.delta"]
+    return any((r.session, r.turn) == (session, turn) for r in said)
 
 
 def test_the_host_dies_in_mid_turn(stage: Stage) -> None:
