@@ -111,6 +111,10 @@ async def attempt(
         while not talk.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(talk)
+        if talk.cancelled():  # by a loop that ends: it cancels all that goes on in it, once
+            if process.stdin is not None:
+                process.stdin.close()
+            await process.communicate()
         raise
     assert process.returncode is not None
     return Done(process.returncode, out, err.decode(errors="replace"))
