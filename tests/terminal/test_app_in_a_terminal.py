@@ -140,7 +140,7 @@ def test_with_a_host_agents_outlive_the_screen(start: Start, project: Path, tmp_
     try:
         app = start(ZWARM_HOST="")
         app.wait_for("What shall be done?")
-        app.send(":delegate @stream 3 60" + ENTER)
+        app.send(":delegate @run until test -e go; do sleep 0.05; done" + ENTER)
         app.wait_for("1 running")
         app.child.kill(9)
         app.finish()
@@ -148,6 +148,7 @@ def test_with_a_host_agents_outlive_the_screen(start: Start, project: Path, tmp_
         other.wait_for("1 running")
         other.send(CTRL_Q)
         assert other.finish() == 0  # it asks nothing: nothing is stopped
+        (project / "go").touch()
         [session] = json.loads(zwarm("wait", "--json", "--timeout", "30"))
         assert session["status"] == "completed"
         assert session["turns"] == 1

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from textual._wait import wait_for_idle
+from textual.notifications import Notification
 from textual.pilot import Pilot
 
 HOPS = 50
@@ -39,3 +40,5 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("pilot", "app"):
         monkeypatch.setattr(f"textual.{module}.wait_for_idle", _idle)
     monkeypatch.setattr(Pilot, "pause", _pause)
+    # Nor does a notice go before the test has seen it.
+    monkeypatch.setattr(Notification, "time_left", 3600.0)

@@ -43,9 +43,9 @@ async def stage(project: Path, size: tuple[int, int] = (120, 36), **settings: An
         yield app, engine, pilot
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: float = 10) -> None:
+async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
     """Go on with the app until something holds, and what comes with it is done, too."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(60):
         while not _holds(condition):
             await pilot.pause()
         await pilot.pause()
@@ -752,14 +752,14 @@ async def test_the_main_job_on_the_demo_agent(tmp_path: Path) -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         for n in (1, 2, 3):
             write(app, f"@say answer {n}")
-            await until(pilot, lambda n=n: len(app.board.checkpoints) == n, 30)  # type: ignore[misc]
+            await until(pilot, lambda n=n: len(app.board.checkpoints) == n)  # type: ignore[misc]
         write(app, ":T2")
         await until(pilot, lambda: isinstance(app.screen, GotoScreen))
         assert "back by 1 turn" in question(app)
         await pilot.press("enter")
         await until(pilot, lambda: app.board.position.detached)
         write(app, "@say another way")
-        await until(pilot, lambda: len(app.board.checkpoints) == 4, 30)
+        await until(pilot, lambda: len(app.board.checkpoints) == 4)
         assert [b.name for b in app.board.branches] == ["main", "branch-2"]
         view = app.main.query_one("TranscriptView")
         await pilot.pause()

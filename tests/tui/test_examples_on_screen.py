@@ -79,17 +79,17 @@ async def fill_in(app: ZwarmApp, pilot: Pilot[Any], name: str, **values: str) ->
             assert isinstance(entry, Input)
             entry.value = value
     await pilot.press("ctrl+s")
-    await until(pilot, lambda: app.runs is not None and app.screen is app.runs, 30)
+    await until(pilot, lambda: app.runs is not None and app.screen is app.runs)
 
 
 async def to_the_end(app: ZwarmApp, pilot: Pilot[Any], *, seen: Callable[[], object]) -> Run:
     """Watch the run until it has ended; `seen` must have held on the way."""
-    await until(pilot, seen, 60)
-    await until(pilot, lambda: screen(app).opened is not None and screen(app).opened.view.ended, 60)  # type: ignore[union-attr]
+    await until(pilot, seen)
+    await until(pilot, lambda: screen(app).opened is not None and screen(app).opened.view.ended)  # type: ignore[union-attr]
     run = screen(app).opened
     assert run is not None
-    await until(pilot, lambda: "● " not in drawn(app), 20)
-    await until(pilot, lambda: "$" in text(app, "#run-facts"), 20)
+    await until(pilot, lambda: "● " not in drawn(app))
+    app.feed.flush()  # what it cost comes after how it went
     return run
 
 

@@ -55,11 +55,11 @@ async def test_retry_from_here_works_in_the_new_branchs_worktree(project: Path) 
         startables = app.screen.query_one("#startables")
         startables.move_to([i.name for i in startables.items].index("files"))  # type: ignore[attr-defined]
         await pilot.press("enter", "ctrl+s")
-        await until(pilot, lambda: app.runs is not None and app.screen is app.runs, 30)
-        await until(pilot, lambda: "✓ merge" in drawn(app) and "3 of 3" in text(app, "#run-facts"), 60)
+        await until(pilot, lambda: app.runs is not None and app.screen is app.runs)
+        await until(pilot, lambda: "✓ merge" in drawn(app) and "3 of 3" in text(app, "#run-facts"))
         first = screen(app).opened
         assert first is not None
-        await until(pilot, lambda: first.view.ended == "completed", 30)
+        await until(pilot, lambda: first.view.ended == "completed")
         before = {path.name: path.read_text() for path in project.glob("*.txt")}
         assert before == {f"{name}.txt": f"{project}\n" for name in ("plan", "draft", "merge")}
 
@@ -67,11 +67,11 @@ async def test_retry_from_here_works_in_the_new_branchs_worktree(project: Path) 
         await pilot.press("b")
         await until(pilot, lambda: isinstance(app.screen, Dialog))
         await pilot.press("y")
-        await until(pilot, lambda: app.screen is app.runs and screen(app).opened is not first, 60)
-        await until(pilot, lambda: "✓ merge" in drawn(app), 60)
+        await until(pilot, lambda: app.screen is app.runs and screen(app).opened is not first)
+        await until(pilot, lambda: "✓ merge" in drawn(app))
         again = screen(app).opened
         assert again is not None
-        await until(pilot, lambda: again.view.ended == "completed", 30)
+        await until(pilot, lambda: again.view.ended == "completed")
         assert {s.name: s.reused for s in again.view.stages.values()} == {
             "plan": True,
             "draft": False,
@@ -89,6 +89,7 @@ async def test_retry_from_here_works_in_the_new_branchs_worktree(project: Path) 
         assert f"worktree {worktree}\n" in listed
         assert worktree != project
         # … in which its agents work, on what was there before the stage.
+        app.feed.flush()  # lists follow some times a second
         for name in ("draft", "merge"):
             served = again.view.stages[name].served[0].session
             assert app.board.sessions[served].working_dir == str(worktree)

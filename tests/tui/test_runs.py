@@ -268,7 +268,9 @@ async def test_a_question_is_a_flag_and_a_modal_and_waits(log: RunLog, tmp_path:
         await until(pilot, lambda: app.screen is app.runs)
         assert engine.asked == []
         assert "▲ choose" in drawn(app)  # not now: it goes on waiting
-        await pilot.press("ctrl+r", "2")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: isinstance(app.screen, RequestScreen))
+        await pilot.press("2")
         await until(pilot, lambda: ("answer", "q-1", "the calm one") in engine.asked)
 
 

@@ -69,7 +69,7 @@ async def app_on(project: Path, settings: Settings) -> AsyncIterator[tuple[Zwarm
 
     app = ZwarmApp(project, engine=open_engine, settings=settings)
     async with app.run_test(size=(160, 45)) as pilot:
-        await until(pilot, lambda: app.link.ready, 30)
+        await until(pilot, lambda: app.link.ready)
         yield app, pilot
 
 
@@ -90,21 +90,21 @@ async def _start(app: ZwarmApp, pilot: Pilot[Any], name: str) -> None:
     await until(pilot, lambda: bool(app.screen.query(FieldRow)) and field(app, "prompt").entry.has_focus)
     field(app, "prompt").query_one(TextArea).load_text("trees")
     await pilot.press("ctrl+s")
-    await until(pilot, lambda: app.runs is not None and app.screen is app.runs, 30)
+    await until(pilot, lambda: app.runs is not None and app.screen is app.runs)
 
 
 async def _to_the_end(app: ZwarmApp, pilot: Pilot[Any]) -> None:
     await _start(app, pilot, "talk")
-    await until(pilot, lambda: "▲ choose" in drawn(app), 60)
+    await until(pilot, lambda: "▲ choose" in drawn(app))
     assert "Which of the two?" in str(app.screen.query_one("#stage-facts").content) + drawn(app)  # type: ignore[attr-defined]
     await until(pilot, lambda: app.board.requests)
     await pilot.press("d")
     await until(pilot, lambda: isinstance(app.screen, RequestScreen))
     await pilot.press(*"calm", "enter")
-    await until(pilot, lambda: "✓ merge" in drawn(app), 60)
+    await until(pilot, lambda: "✓ merge" in drawn(app))
     run = screen(app).opened
     assert run is not None
-    await until(pilot, lambda: run.view.ended == "completed", 30)
+    await until(pilot, lambda: run.view.ended == "completed")
     assert run.view.result == "merged"
     assert run.view.graph.edges == (
         ("plan", "bold"),
@@ -129,6 +129,7 @@ async def test_from_the_form_to_the_end_of_the_run(project: Path) -> None:
         run = screen(app).opened
         assert run is not None
         # Its stages are points of the timeline, which lead back to it.
+        app.feed.flush()  # runs are read after it, and may know more
         points = [c for c in app.board.checkpoints if c.metadata.get("run") == run.view.id]
         assert {c.metadata["stage"] for c in points} >= {"plan", "choose", "merge"}
         await pilot.press("escape")
@@ -143,8 +144,8 @@ async def test_from_the_form_to_the_end_of_the_run(project: Path) -> None:
         # One stage again: those that it does not depend on are not paid for again.
         screen(app).graph.choose("merge")
         await pilot.press("r")
-        await until(pilot, lambda: "kept" in drawn(app), 60)
-        await until(pilot, lambda: _ended(app), 60)
+        await until(pilot, lambda: "kept" in drawn(app))
+        await until(pilot, lambda: _ended(app))
         again = screen(app).opened
         assert again is not None
         assert [s.name for s in again.view.stages.values() if s.reused] == ["plan", "bold", "calm", "choose"]
@@ -153,14 +154,14 @@ async def test_from_the_form_to_the_end_of_the_run(project: Path) -> None:
 async def test_stop_it_and_go_on(project: Path) -> None:
     async with app_on(project, settings_of("demo")) as (app, pilot):
         await _start(app, pilot, "talk")
-        await until(pilot, lambda: "▲ choose" in drawn(app), 60)
+        await until(pilot, lambda: "▲ choose" in drawn(app))
         await pilot.press("x")
         await until(pilot, lambda: app.screen is not app.runs)
         await pilot.press("y")
-        await until(pilot, lambda: _ended(app), 60)
+        await until(pilot, lambda: _ended(app))
         await until(pilot, lambda: "interrupted" in text(app, "#run-facts"))
         await pilot.press("c")
-        await until(pilot, lambda: "▲ choose" in drawn(app), 60)
+        await until(pilot, lambda: "▲ choose" in drawn(app))
         assert "kept" in drawn(app)
 
 
@@ -220,8 +221,8 @@ async def test_a_command_from_its_form_to_its_failure(project: Path) -> None:
         assert isinstance(app.screen, StartScreen)
         field(app, "times").query_one(Input).value = "3"
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: app.runs is not None and app.screen is app.runs, 30)
-        await until(pilot, lambda: _ended(app), 60)
+        await until(pilot, lambda: app.runs is not None and app.screen is app.runs)
+        await until(pilot, lambda: _ended(app))
         await until(pilot, lambda: "✗ fails" in drawn(app))
         await _gates(app, pilot, "greet", "hello you 3")
         await _gates(app, pilot, "fails", "[no]")
@@ -253,8 +254,8 @@ async def test_the_debate_that_comes_along(project: Path) -> None:
         )
         field(app, "question").query_one(TextArea).load_text("@say Trees.")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: app.runs is not None and app.screen is app.runs, 30)
-        await until(pilot, lambda: screen(app).opened is not None and _ended(app), 60)
+        await until(pilot, lambda: app.runs is not None and app.screen is app.runs)
+        await until(pilot, lambda: screen(app).opened is not None and _ended(app))
         run = screen(app).opened
         assert run is not None
         assert [s.name for s in run.view.stages.values()] == ["plan", "bold", "careful", "critique", "merge"]

@@ -60,28 +60,32 @@ def after(*keys: str) -> Run:
         while not app.link.ready:
             await pilot.pause()
         app.main.query_one("Composer").cursor_blink = False  # type: ignore[attr-defined]
-        for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
-        app.clear_notifications()
-        await pilot.pause()
+        await _type(pilot, *keys)
 
     return run
 
 
-def reading(before: Run) -> Run:
-    """After that, wait until the chosen checkpoint's files are read."""
+async def _type(pilot: Pilot[Any], *keys: str) -> None:
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+    pilot.app.clear_notifications()
+    await pilot.pause()
+
+
+def reading(before: Run, *keys: str) -> Run:
+    """After that, wait until the chosen checkpoint's files are read; then type on, over them."""
 
     async def run(pilot: Pilot[Any]) -> None:
         await before(pilot)
         screen = pilot.app.screen
         assert isinstance(screen, TimelineScreen)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while screen.reading:
                 await pilot.pause()
         for cursor in screen.query(Input):
             cursor.cursor_blink = False
-        await pilot.pause()
+        await _type(pilot, *keys)
 
     return run
 
@@ -183,7 +187,7 @@ def differing(before: Run) -> Run:
 
     async def run(pilot: Pilot[Any]) -> None:
         await before(pilot)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not isinstance(pilot.app.screen, CompareScreen) or not _blocks(pilot):
                 await pilot.pause()
         await pilot.pause()
@@ -212,7 +216,7 @@ def test_the_preview_of_a_jump(snap_compare: Compare, project: Path, size: str, 
     travel(project)
     app, engine = app_and_engine(project, theme)
     engine.replies["goto"] = PREVIEW | {"running": [{"id": "x", "task": "Add colours to the list"}]}
-    keys = after("ctrl+t", *["up"] * 6, "enter")
+    keys = reading(after("ctrl+t", *["up"] * 6), "enter")
     assert snap_compare(app, terminal_size=SIZES[size], run_before=keys)
 
 
@@ -222,7 +226,7 @@ def test_files_in_place(snap_compare: Compare, project: Path) -> None:
     app, engine = app_and_engine(project)
     kept = ["notes.txt", "scratch/try.py"]
     engine.replies["goto"] = PREVIEW | {"files": PREVIEW["files"] | {"path": "/home/me/todo", "kept": kept}}
-    keys = after("ctrl+t", *["up"] * 6, "enter", "p")
+    keys = reading(after("ctrl+t", *["up"] * 6), "enter", "p")
     assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=keys)
 
 
@@ -232,7 +236,8 @@ def test_adopting_a_branch(snap_compare: Compare, project: Path, theme: str) -> 
     travel(project)
     app, engine = app_and_engine(project, theme)
     engine.replies["adopt"] = {"files": PREVIEW["files"]["changed"]}
-    assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=after("ctrl+t", "up", "A"))
+    keys = reading(after("ctrl+t", "up"), "A")
+    assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=keys)
 
 
 @pytest.mark.parametrize("size", ["80x24", "120x36"])
@@ -246,7 +251,7 @@ def test_a_full_disk(snap_compare: Compare, project: Path, size: str) -> None:
 
     async def run(pilot: Pilot[Any]) -> None:
         await after()(pilot)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not app.main.query_one("#banner").display:
                 await pilot.pause()
 

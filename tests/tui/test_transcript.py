@@ -381,11 +381,11 @@ async def test_a_double_click_selects_the_block() -> None:
 
 
 async def test_the_first_screen_waits_for_no_import(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(markdown, "is_loaded", lambda: False)
     async with stage() as (_, view, pilot):
-        view.show("a", blocks(e.Text("t", "**bold**")), older=False)
-        assert seen(view, "**bold**")
-        monkeypatch.undo()
+        with monkeypatch.context() as before:
+            before.setattr(markdown, "is_loaded", lambda: False)
+            view.show("a", blocks(e.Text("t", "**bold**")), older=False)
+            assert seen(view, "**bold**")
         view._format()
         await pilot.pause()
         assert screen(view)[0] == "  bold"
