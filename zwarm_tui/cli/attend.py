@@ -44,9 +44,10 @@ async def see_through(call: Call, client: EngineClient, run: str) -> None:
     def _of(request: RequestView, run: str) -> bool:
         if request.session == run:
             return True
-        from zwarm_tui.workflow.runs import find_run
+        from zwarm_tui.workflow.runs import read_runs
 
-        return request.session in find_run(reader, run).sessions
+        # Not in the log yet, where its turn has only just begun.
+        return any(request.session in view.sessions for view in read_runs(reader) if view.id == run)
 
     with contextlib.closing(reader):
         while requests := await follow(call, client, news):

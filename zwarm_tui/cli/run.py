@@ -70,7 +70,7 @@ async def _run(
     from zwarm_tui.config.settings import load
     from zwarm_tui.host.client import hosted
     from zwarm_tui.host.connect import connect
-    from zwarm_tui.workflow.runs import find_run, spent
+    from zwarm_tui.workflow.runs import find_run, read_runs, spent
 
     loaded = load(call.project)
     for problem in loaded.problems:
@@ -78,15 +78,25 @@ async def _run(
     client = await connect(call.project, loaded.settings)
     try:
         in_host = hosted(client) is not None
-        begun = await client.start_run(
-            "command", str(definition.path), dict(arguments), attended=in_host or at_terminal()
-        )
-        id = begun["run_id"]
-        note(f"run {id} of {definition.name}{' in the project’s host' if in_host else ''}")
-        reader = call.reader()
-        assert reader is not None, "the run is in the log"
-        with _cancelled_by_keys(client, id) as asked:
-            await asyncio.gather(_follow(call, id), see_through(call, client, id))
+        with _cancelled_by_keys(client) as (run, asked):
+            begun = await client.start_run(
+                "command", str(definition.path), dict(arguments), attended=in_host or at_terminal()
+            )
+            id = begun["run_id"]
+            note(f"run {id} of {definition.name}{' in the project’s host' if in_host else ''}")
+            reader = call.reader()
+            assert reader is not None, "the run is in the log"
+            run.set_result(id)
+            over = asyncio.Event()
+
+            async def seen_through() -> None:
+                await see_through(call, client, id)
+                over.set()
+
+            await asyncio.gather(_follow(call, id, over), seen_through())
+        if not any(view.id == id for view in read_runs(reader)):
+            note(f"run {id} was cancelled before it began: nothing was done")
+            raise click.Abort
         view = find_run(reader, id)
         return view, spent(reader, view), bool(asked) and view.ended == "interrupted"
     finally:
@@ -94,13 +104,18 @@ async def _run(
 
 
 @contextlib.contextmanager
-def _cancelled_by_keys(client: EngineClient, run: str) -> Iterator[list[asyncio.Task[None]]]:
-    """Ctrl-C (or SIGTERM) cancels the run, a second one harder. What was asked for so far."""
+def _cancelled_by_keys(
+    client: EngineClient,
+) -> Iterator[tuple[asyncio.Future[str], list[asyncio.Task[None]]]]:
+    """Ctrl-C (or SIGTERM) cancels the run, a second one harder; also one that comes while the
+    run is only being begun. (What is to be told its id, what was asked for so far.)"""
     loop, asked = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+    run: asyncio.Future[str] = loop.create_future()
 
     async def cancel(hard: bool) -> None:
+        id = await asyncio.shield(run)
         try:
-            await client.cancel_run(run, hard=hard)
+            await client.cancel_run(id, hard=hard)
         except UsageError:
             pass  # it has ended meanwhile
         except ZwarmError as error:
@@ -113,14 +128,15 @@ def _cancelled_by_keys(client: EngineClient, run: str) -> Iterator[list[asyncio.
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)
     try:
-        yield asked
+        yield run, asked
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 
 
-async def _follow(call: Call, run: str) -> None:
-    """Print how the run goes until it has ended."""
+async def _follow(call: Call, run: str, over: asyncio.Event) -> None:
+    """Print how the run goes until it has ended. One whose turn is `over` and that has not
+    begun will not begin."""
     from zwarm_tui.core.events import RunEnded, RunStarted
     from zwarm_tui.store.lock import holder
     from zwarm_tui.workflow.runs import KINDS
@@ -128,6 +144,7 @@ async def _follow(call: Call, run: str) -> None:
     reader, last, dead, pid = call.reader(), 0, 0, 0
     assert reader is not None
     while True:
+        last_look = over.is_set()
         records = reader.project_records(KINDS, since=last)
         for record in records:
             last = record.seq
@@ -137,6 +154,8 @@ async def _follow(call: Call, run: str) -> None:
                     pid = record.event.pid
                 if isinstance(record.event, RunEnded):
                     return
+        if last_look and not pid:
+            return
         if not records and (holder(reader.file.parent) or {}).get("pid") != pid:
             dead += 1  # another host starts, takes back what this one left, and says how it ended
             if dead * _PAUSE > _PATIENCE:
