@@ -85,7 +85,8 @@ class TmuxServer:
         """A session that runs `command` (a shell line where it is a text; None: the
         person's shell) in `cwd`, its environment ours with `env`. A taken name is an
         error, but with `reuse` the session that has it. `keep` keeps the screen when the
-        command has ended; `log` is a file for every byte that it prints."""
+        command has ended; `log` is a file for every byte that it prints. Where this is
+        cancelled, nothing is left of it."""
         if not _NAME.fullmatch(name):
             raise TmuxError(
                 f"{name!r} can't name a tmux session: letters, digits, _ and - are taken, up to 100"
@@ -95,7 +96,15 @@ class TmuxServer:
             raise TmuxError(f"tmux session {name} was not made: {folder} is no folder")
         if reuse and (there := await self.get(name)) is not None:
             return there
-        await asyncio.to_thread(self._new, name, folder, dict(env or {}), command, keep, log)
+        new = asyncio.to_thread(self._new, name, folder, dict(env or {}), command, keep, log)
+        making = asyncio.ensure_future(new)
+        try:
+            await asyncio.shield(making)
+        except asyncio.CancelledError:
+            with contextlib.suppress(TmuxError):
+                await making  # a thread can't be stopped
+                await self.kill(name)
+            raise
         return TmuxSession(self, name)
 
     async def get(self, name: str) -> TmuxSession | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -190,3 +192,26 @@ async def test_nothing_of_the_persons_own_tmux_is_read_or_touched(
     assert not (tmp_path / "hit").exists()
     assert not (tmp_path / f"tmux-{os.getuid()}").exists()
     assert server.attach_argv("s")[:3] == ["env", "-u", "TMUX"]
+
+
+async def test_one_that_is_cancelled_while_it_is_made_leaves_none(
+    server: TmuxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go, made = threading.Event(), threading.Event(), threading.Event()
+    new = server._new
+
+    def slow(*given: Any) -> None:
+        begun.set()
+        assert go.wait(60)
+        new(*given)
+        made.set()
+
+    monkeypatch.setattr(server, "_new", slow)
+    making = asyncio.create_task(server.new("late", cwd=tmp_path, env=PLAIN, command=BASH))
+    assert await asyncio.to_thread(begun.wait, 60)
+    making.cancel()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    assert await asyncio.to_thread(made.wait, 60)
+    assert await server.list() == []
