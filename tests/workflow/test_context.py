@@ -13,7 +13,7 @@ from tests.workflow.conftest import until
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ProviderMismatchError, StoreError, UsageError
 from zwarm_tui.core.model import SessionView
-from zwarm_tui.sessions import CodexSessionManager
+from zwarm_tui.sessions import CodexSessionManager, ExecutorSession
 from zwarm_tui.sessions.turn import Turn
 from zwarm_tui.store.lock import ProjectLock
 from zwarm_tui.workflow import (
@@ -424,6 +424,39 @@ async def test_a_stage_waits_for_what_the_person_says_between_its_turns(
     run = make(body)
     assert await run.execute() == ["one", "two"]
     assert [served.turn for served in run.view.stages["a"].served] == [1, 3]
+
+
+@pytest.mark.parametrize("works", [False, True])
+async def test_a_person_who_is_quicker_than_the_stage_is_waited_for(
+    make: Make, manager: CodexSessionManager, monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    """They speak at the very moment at which the session was seen to be free."""
+    wait, said = manager.wait, list[str]()
+
+    async def free(id: str, timeout: float | None = None, *, turn: int | None = None) -> ExecutorSession:
+        session = await wait(id, timeout, turn=turn)
+        if turn is None and not said:
+            said.append((await manager.send_message(id, "@say Yes.")).id)
+        return session
+
+    monkeypatch.setattr(manager, "wait", free)
+
+    async def body(ctx: WorkflowContext) -> Any:
+        a = await ctx.stage("a", says("one"))
+
+        async def more(s: StageContext) -> Any:
+            return await s.send("@say two", resume=a)
+
+        async def work(s: StageContext) -> Any:
+            await s.work("@say two", gates={"again": "test -e again || { touch again; exit 1; }"})
+            return "two"
+
+        return (await ctx.stage("b", work if works else more)).result
+
+    run = make(body)
+    assert await run.execute() == "two"
+    assert [served.turn for served in run.view.stages["b"].served][-1] == 3
+    assert len(said) == 1
 
 
 async def begun(project: Path, stage: str) -> None:

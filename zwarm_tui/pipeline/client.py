@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import UsageError
+from zwarm_tui.core.errors import SessionBusyError, UsageError
 from zwarm_tui.pipeline.config import SessionConfig
 from zwarm_tui.sessions import CodexSessionManager, ExecutorSession
 
@@ -40,12 +40,17 @@ class SessionClient:
         return self._session
 
     async def query(self, prompt: str, session_id: str | None = None) -> None:
-        if session_id is not None:
-            await self._sessions.wait(session_id)  # its person may speak with it just now: they come first
-        self._since = self._sessions.reader.last_seq()
-        # Shielded: a session that was just made must be known before it can be interrupted.
-        self._opening = asyncio.ensure_future(self._open(prompt, session_id))
-        made = await asyncio.shield(self._opening)
+        made = None
+        while made is None:
+            if session_id is not None:
+                await self._sessions.wait(
+                    session_id
+                )  # its person may speak with it just now: they come first
+            self._since = self._sessions.reader.last_seq()
+            # Shielded: a session that was just made must be known before it can be interrupted.
+            self._opening = asyncio.ensure_future(self._open(prompt, session_id))
+            with contextlib.suppress(SessionBusyError):  # they were quicker
+                made = await asyncio.shield(self._opening)
         self._session, self._turn = made.id, made.view.turns
         self._begun(made.id, made.view.turns)
         for turn in self._sessions.running(self._branch):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zwarm_tui.core import events as e
-from zwarm_tui.core.errors import UsageError
+from zwarm_tui.core.errors import SessionBusyError, UsageError
 from zwarm_tui.core.model import Path as Line
 from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.sessions.session import ExecutorSession
@@ -100,16 +100,20 @@ async def take_turn(
     `TurnStoppedError`, `EmptyResponseError`, `StageTimeoutError`, `UnattendedError`.
     Cancelling it interrupts the turn.
     """
-    if session is not None:
-        await sessions.wait(session)  # its person may speak with it just now: they come first
-    # Shielded: a session that was just made must be known before it can be interrupted.
-    opening = asyncio.ensure_future(_open(sessions, agent, prompt, session))
-    try:
-        made = await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        with contextlib.suppress(Exception):
-            await _interrupt(sessions, *_own(await opening, session))
-        raise
+    made = None
+    while made is None:
+        if session is not None:
+            await sessions.wait(session)  # its person may speak with it just now: they come first
+        # Shielded: a session that was just made must be known before it can be interrupted.
+        opening = asyncio.ensure_future(_open(sessions, agent, prompt, session))
+        try:
+            made = await asyncio.shield(opening)
+        except SessionBusyError:
+            continue  # they were quicker
+        except asyncio.CancelledError:
+            with contextlib.suppress(Exception):
+                await _interrupt(sessions, *_own(await opening, session))
+            raise
     own = _own(made, session)
     on_turn(*own)
     try:
