@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -87,10 +88,11 @@ async def test_every_step_is_a_stage_in_the_log(shop: Shop) -> None:
 
 
 async def test_durations_are_real(shop: Shop) -> None:
+    since = time.time()
     run, _ = await shop.run("steps: ['sleep 0.3', 'true && true']")
     slow, quick = run.session.step_history
     assert slow.duration >= 0.3
-    assert quick.duration < slow.duration
+    assert 0 < quick.duration <= time.time() - since - slow.duration
 
 
 async def test_arguments_environment_and_context_reach_a_step(shop: Shop) -> None:

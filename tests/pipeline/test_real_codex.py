@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.pipeline.conftest import logged
+from tests.pipeline.conftest import Silence, logged, until
 from zwarm_tui.core import events as e
 from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.demo.codex_home import MODEL, codex_env, make_codex_home
 from zwarm_tui.demo.model_server import ModelServer
 from zwarm_tui.executors.base import ExecutorSettings
+from zwarm_tui.executors.sweep import runs
 from zwarm_tui.pipeline import (
     AgentReviewer,
     AgentSessionConfig,
@@ -45,8 +47,7 @@ async def codex(server: ModelServer, tmp_path: Path) -> AsyncIterator[CodexSessi
         tmp_path / ".zwarm", default_model=MODEL, settings={"codex": settings}
     ) as sessions:
         yield sessions
-    left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before]
-    assert not [p for p in left if p.status() != psutil.STATUS_ZOMBIE]
+    assert not [p for p in psutil.Process().children(recursive=True) if p.pid not in before and runs(p)]
 
 
 FINDING = {"priority": 1, "title": "There are no tests", "body": "Write one.\n@write test_add.py assert True"}
@@ -67,7 +68,7 @@ class Critic(AgentReviewer):
 
 
 async def test_implement_gate_review_fix(
-    codex: CodexSessionManager, server: ModelServer, folder: Path
+    codex: CodexSessionManager, server: ModelServer, folder: Path, silence: Silence
 ) -> None:
     gate = CommandGate(
         name="lines",
@@ -78,10 +79,12 @@ async def test_implement_gate_review_fix(
         idle_timeout_seconds=3,
     )
     runner = AgentSessionRunner(codex, config, gates=[gate], reviewer=Critic(sessions=codex, name="critic"))
-    done = await runner.run_session(
-        # It falls silent after its first command: that is done once, and it is resumed.
-        AgentSessionInput(issue_id="42", prompt="Add it up.\n@run touch add.py\n@hang", working_dir=folder)
-    )
+    # It falls silent after its first command: that is done once, and it is resumed.
+    work = AgentSessionInput(issue_id="42", prompt="Add it up.\n@run touch add.py\n@hang", working_dir=folder)
+    going = asyncio.create_task(runner.run_session(work))
+    await until(lambda: logged(codex, None, e.CommandDone))
+    await until(lambda: silence.lasts(going))
+    done = await going
     assert done.success, done.resolution
     assert (done.gate_attempts, done.review_attempts) == (3, 2)
     assert (folder / "add.py").read_text() == "line\n" * 3

@@ -6,12 +6,12 @@ import asyncio
 import inspect
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from tests.pipeline.conftest import logged
+from tests.limits import Limits
+from tests.pipeline.conftest import Silence, logged, until
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ProviderMismatchError, UsageError
 from zwarm_tui.core.model import SessionStatus, SessionView
@@ -35,6 +35,7 @@ from zwarm_tui.pipeline.client import SessionClient
 from zwarm_tui.pipeline.recovery import recover
 from zwarm_tui.sessions import CodexSessionManager, ExecutorSession
 from zwarm_tui.sessions.turn import Turn
+from zwarm_tui.tools import shell
 
 QUICK = RetryConfig(2, (0.0,), "go on with {issue_id}\n@say Went on.")
 # A gate's output stands in the prompt of the retry: there the scripted agent finds what to do.
@@ -149,11 +150,17 @@ async def test_nothing_changed_since_the_gate_failed(sessions: CodexSessionManag
 
 
 async def test_a_gate_that_hangs_is_ended_with_all_it_started(
-    sessions: CodexSessionManager, folder: Path
+    sessions: CodexSessionManager, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = CommandGate(name="slow", command="echo before; sleep 987 & sleep 987", timeout=1.5)
+    """Its time is over once all of it runs, however long that takes."""
+    limits = Limits(monkeypatch, shell, 1.5)
+    gate = CommandGate(name="slow", command="echo before; sleep 987 & touch began; sleep 987", timeout=1.5)
     config = AgentSessionConfig(max_gate_retries=1)
-    done = await AgentSessionRunner(sessions, config, gates=[gate]).run_session(work(folder, "@say Hm."))
+    run = AgentSessionRunner(sessions, config, gates=[gate]).run_session(work(folder, "@say Hm."))
+    going = asyncio.create_task(run)
+    await until((folder / "began").exists)
+    limits.over()
+    done = await going
     (evidence,) = logged(sessions, done.session_id, e.GateDone)
     assert evidence.error == "timed out: timeout = 1.5 s"  # type: ignore[attr-defined]
     assert evidence.exit_code is None  # type: ignore[attr-defined]
@@ -362,9 +369,15 @@ async def test_a_reviewer_that_returns_something_else_is_a_bug(
         await AgentSessionRunner(sessions, reviewer=HumanReviewer(ask)).run_session(work(folder, "@say x"))
 
 
-async def test_a_silent_agent_is_resumed(sessions: CodexSessionManager, folder: Path) -> None:
+async def test_a_silent_agent_is_resumed(
+    sessions: CodexSessionManager, folder: Path, silence: Silence
+) -> None:
     config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=1.5)
-    done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@run echo a >> a.txt\n@hang"))
+    run = AgentSessionRunner(sessions, config).run_session(work(folder, "@run echo a >> a.txt\n@hang"))
+    going = asyncio.create_task(run)
+    await until(lambda: logged(sessions, None, e.CommandDone))
+    await until(lambda: silence.lasts(going))
+    done = await going
     assert done.success
     assert done.summary == "Went on."
     assert (folder / "a.txt").read_text() == "a\n"  # nothing was done twice
@@ -374,24 +387,38 @@ async def test_a_silent_agent_is_resumed(sessions: CodexSessionManager, folder: 
     (retry,) = logged(sessions, done.session_id, e.RetryScheduled)
     assert (retry.what, retry.attempt, retry.attempts) == ("idle", 1, 2)  # type: ignore[attr-defined]
     assert "idle_timeout_seconds = 1.5" in retry.reason  # type: ignore[attr-defined]
+    assert 1.5 in silence.limits
 
 
 async def test_silence_while_a_command_runs_is_no_silence(
-    sessions: CodexSessionManager, folder: Path
+    sessions: CodexSessionManager, folder: Path, silence: Silence
 ) -> None:
     config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=2)
-    done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@run sleep 2.5\n@say Slept."))
+    task = "@run until test -e go; do sleep 0.01; done\n@say Slept."
+    going = asyncio.create_task(AgentSessionRunner(sessions, config).run_session(work(folder, task)))
+    await until(lambda: silence.limits[-1:] == [None])
+    assert logged(sessions, None, e.CommandStarted)
+    (folder / "go").touch()
+    done = await going
     assert done.success
     assert done.summary == "Slept."
     assert sessions.get_session(done.session_id or "").view.turns == 1
+    assert silence.limits.count(None) == 1
 
 
-async def test_time_in_the_queue_is_no_silence(tmp_path: Path, folder: Path) -> None:
+async def test_time_in_the_queue_is_no_silence(tmp_path: Path, folder: Path, silence: Silence) -> None:
     async with CodexSessionManager(tmp_path / "z", executor="demo", max_concurrent=1) as sessions:
-        first = await sessions.start_session("@sleep 2", working_dir=folder)
+        first = await sessions.start_session("@run until test -e go; do sleep 0.01; done", working_dir=folder)
         config = AgentSessionConfig(retry=QUICK, idle_timeout_seconds=1.5)
-        done = await AgentSessionRunner(sessions, config).run_session(work(folder, "@say x"))
+        run = AgentSessionRunner(sessions, config).run_session(work(folder, "@say x"))
+        going = asyncio.create_task(run)
+        await until(lambda: len(sessions.running()) == 2)
+        await until(lambda: logged(sessions, first.id, e.CommandStarted))
+        assert silence.limits == []
+        (folder / "go").touch()
+        done = await going
         assert done.success
+        assert 1.5 in silence.limits
         assert sessions.get_session(done.session_id or "").view.turns == 1
         assert sessions.get_session(first.id).status is SessionStatus.COMPLETED
 
@@ -434,7 +461,7 @@ async def test_the_person_interrupts(sessions: CodexSessionManager, folder: Path
     running = asyncio.create_task(
         AgentSessionRunner(sessions, sinks=[sink]).run_session(work(folder, "@say Hello.\n@run true\n@hang"))
     )
-    await asyncio.wait_for(sink.text.wait(), 10)
+    await asyncio.wait_for(sink.text.wait(), 30)
     (turn,) = sessions.running()
     await sessions.interrupt(turn.session)
     done = await running
@@ -456,7 +483,7 @@ async def test_cancelling_interrupts_and_the_session_can_be_resumed(
     running = asyncio.create_task(
         AgentSessionRunner(sessions, sinks=[sink]).run_session(work(folder, "@say Hello.\n@run true\n@hang"))
     )
-    await asyncio.wait_for(sink.text.wait(), 10)
+    await asyncio.wait_for(sink.text.wait(), 30)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -473,22 +500,14 @@ async def test_a_timeout_in_a_gate_leaves_the_session_resumable(
     sessions: CodexSessionManager, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is over in the middle of the gate, however long the turn before took."""
-    limits: list[asyncio.Timeout] = []
-
-    def limit(_: float | None) -> asyncio.Timeout:
-        limits.append(asyncio.timeout(None))
-        return limits[-1]
-
     gate = CommandGate(name="slow", command="touch began; sleep 986")
     config = AgentSessionConfig(timeout=1.5)
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "asyncio", SimpleNamespace(**{**vars(asyncio), "timeout": limit}))
+        limits = Limits(patch, runner, 1.5)
         run = AgentSessionRunner(sessions, config, gates=[gate]).run_session(work(folder, "@say x"))
         running = asyncio.create_task(run)
-        async with asyncio.timeout(20):
-            while not (folder / "began").exists():
-                await asyncio.sleep(0.01)
-        limits[0].reschedule(0)
+        await until((folder / "began").exists)
+        limits.over()
         done = await running
     assert not done.success
     assert "timeout = 1.5 s" in (done.resolution or "")
@@ -543,7 +562,7 @@ async def test_a_fresh_session_takes_over_the_worktree(
     assert list(folder.glob("*.txt")) == []
     # Spoken to once more, it stays there.
     await sessions.send_message(new.id, "@write later.txt yes")
-    await sessions.wait(new.id, timeout=20)
+    await sessions.wait(new.id, timeout=30)
     assert Path(own.path, "later.txt").exists()
 
 
@@ -575,16 +594,20 @@ async def test_configuration(sessions: CodexSessionManager, folder: Path) -> Non
     with pytest.raises(UsageError, match="timeout"):
         config.initialize_config(work(folder, "x", timeout=-1))
     session = await sessions.start_session("@say x", working_dir=folder)
-    await sessions.wait(session.id, 10)
+    await sessions.wait(session.id, 30)
     with pytest.raises(ProviderMismatchError, match="codex can't go on"):
         config.initialize_config(work(folder, "x", resume_session_id=session.id, executor="codex"))
 
 
-async def test_one_runner_serves_runs_side_by_side(sessions: CodexSessionManager, folder: Path) -> None:
+async def test_one_runner_serves_runs_side_by_side(
+    sessions: CodexSessionManager, folder: Path, silence: Silence
+) -> None:
     run = AgentSessionRunner(sessions, AgentSessionConfig(retry=QUICK, idle_timeout_seconds=1.0))
-    one, two = await asyncio.gather(
-        run.run_session(work(folder, "@say One.")), run.run_session(work(folder, "@hang"))
+    speaks, hangs = (
+        asyncio.create_task(run.run_session(work(folder, text))) for text in ("@say One.", "@hang")
     )
+    await until(lambda: silence.lasts(hangs))
+    one, two = await asyncio.gather(speaks, hangs)
     assert (one.summary, two.summary) == ("One.", "Went on.")
     assert one.session_id != two.session_id
 

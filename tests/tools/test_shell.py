@@ -12,7 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.limits import Limits
 from zwarm_tui.core.errors import ExecutorError
+from zwarm_tui.tools import shell
 from zwarm_tui.tools.shell import run_command
 
 
@@ -105,20 +107,28 @@ async def test_the_sandbox_writes_nowhere_else_and_has_no_network(work: Path) ->
 
 
 @both
-async def test_a_timeout_ends_the_whole_group(binary: Callable[[], Path | None], work: Path) -> None:
+async def test_a_timeout_ends_the_whole_group(
+    binary: Callable[[], Path | None], work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(monkeypatch, shell, 1.5)
     marker = f"7{os.getpid()}1"
-    command = f"echo begun; sleep {marker} & sleep {marker}"
-    result = await run_command(command, cwd=work, timeout=2, codex=binary())
-    assert result == {"exit_code": 124, "stdout": "begun\n", "stderr": "", "timed_out": True}
+    command = f"echo begun; sleep {marker} & touch begun; sleep {marker}"
+    running = asyncio.create_task(run_command(command, cwd=work, timeout=1.5, codex=binary()))
+    await until((work / "begun").exists)
+    limits.over()
+    assert await running == {"exit_code": 124, "stdout": "begun\n", "stderr": "", "timed_out": True}
     await until(lambda: not processes(marker))
 
 
 async def test_what_ignores_sigterm_is_killed(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zwarm_tui.tools.shell._GRACE", 0.2)
+    limits = Limits(monkeypatch, shell, 1.5)
     marker = f"7{os.getpid()}2"
-    command = f"trap '' TERM; while true; do sleep {marker}; done"
-    result = await run_command(command, cwd=work, timeout=0.2)
-    assert result["timed_out"]
+    command = f"trap '' TERM; touch begun; while true; do sleep {marker}; done"
+    running = asyncio.create_task(run_command(command, cwd=work, timeout=1.5))
+    await until((work / "begun").exists)
+    limits.over()
+    assert (await running)["timed_out"]
     await until(lambda: not processes(marker))
 
 
@@ -152,7 +162,7 @@ async def test_a_server_left_behind_neither_hangs_nor_stays(work: Path) -> None:
     since = time.monotonic()
     result = await run_command(command, cwd=work)
     assert (result["exit_code"], result["stdout"]) == (0, "started\n")
-    assert time.monotonic() - since < 10
+    assert time.monotonic() - since < 60
     await until(lambda: not processes(marker))
 
 

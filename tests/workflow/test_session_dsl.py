@@ -269,7 +269,7 @@ def test_parallel_results_are_keyed_by_stage(tmp_path: Path, fake: FakeRunner) -
 
 @pytest.mark.parametrize("workers", [1, 3, 12])
 def test_so_many_stages_run_at_once(tmp_path: Path, workers: int) -> None:
-    together = threading.Barrier(workers, timeout=10)
+    together = threading.Barrier(workers, timeout=60)
     now, most, lock = 0, 0, threading.Lock()
 
     def answer(_: Path, out: Path) -> None:
