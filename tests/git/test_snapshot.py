@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import sys
@@ -12,8 +13,10 @@ import pytest
 
 from tests.git.world import World, private, seen
 from zwarm_tui.core.errors import GitError, SnapshotError, UsageError
+from zwarm_tui.git import index
+from zwarm_tui.git import repo as repos
 from zwarm_tui.git import snapshot as snapshots
-from zwarm_tui.git.repo import find
+from zwarm_tui.git.repo import Repo, find, left_alone
 from zwarm_tui.git.snapshot import Snapshot, take
 
 ODD = [
@@ -210,6 +213,7 @@ async def test_a_locked_index_of_the_users_doesnt_matter(world: World) -> None:
 
 async def test_a_lock_that_a_killed_git_left_is_cleared(world: World) -> None:
     world.write(".git/zwarm-index.lock", "")
+    world.write(".git/refs/zwarm/t.lock", "")
     assert (await snap(world)).files == 2
 
 
@@ -372,6 +376,63 @@ async def test_another_process_is_waited_for(world: World) -> None:
     held.stdin.close()
     await held.wait()
     assert (await job).files == 2
+
+
+async def test_the_git_of_a_process_that_was_killed_is_waited_for(world: World) -> None:
+    once = "touch .git/began; until [ -e .git/go ]; do sleep 0.01; done"
+    world.git("config", "filter.slow.clean", f"[ -e .git/began ] || {{ {once}; }}; cat")
+    world.write(".git/info/attributes", "a.txt filter=slow\n")
+    world.write("a.txt", "changed\n")
+    code = (
+        "import asyncio, sys; from pathlib import Path; from zwarm_tui.git.repo import find; "
+        "from zwarm_tui.git.snapshot import take; repo = asyncio.run(find(Path(sys.argv[1]))); "
+        "asyncio.run(take(repo, ref='refs/zwarm/killed', message='T'))"
+    )
+    victim = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(world.top))
+    while not (world.top / ".git/began").exists():
+        assert victim.returncode is None
+        await asyncio.sleep(0.01)
+    victim.kill()
+    await victim.wait()
+    job = asyncio.create_task(snap(world))
+    done, _ = await asyncio.wait([job], timeout=0.3)
+    assert not done
+    world.write(".git/go", "")
+    assert world.tree((await job).commit) == seen(world.top)
+
+
+async def test_a_git_that_was_left_running_and_does_not_end_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = await world.repo()
+    monkeypatch.setattr(repos, "_LEFT", 0.05)
+    with (repo.common / "zwarm.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(GitError, match="end it"):
+            await left_alone(repo)
+    monkeypatch.undo()
+    await left_alone(repo)
+
+
+async def test_what_a_cancelled_one_copies_is_copied_before_the_next_begins(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go = threading.Event(), threading.Event()
+
+    def slow(_: Repo) -> None:
+        began.set()
+        go.wait()
+
+    monkeypatch.setattr(index, "seed", slow)
+    job = asyncio.create_task(snap(world))
+    await asyncio.to_thread(began.wait)
+    for _ in range(2):
+        job.cancel()
+        done, _ = await asyncio.wait([job], timeout=0.05)
+        assert not done
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await job
 
 
 async def test_one_that_is_cancelled_ends_its_git(world: World) -> None:

@@ -38,6 +38,7 @@ async def large(world: World) -> World:
     return world
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("what", ["record", "branch", "in-place"])
 async def test_killed_at_any_moment(large: World, what: str) -> None:
     world, chance = large, random.Random(what)
@@ -55,6 +56,32 @@ async def test_killed_at_any_moment(large: World, what: str) -> None:
         began = time.monotonic()
         await whole(world, old, then, mine)
         assert time.monotonic() - began < 60
+
+
+async def test_a_git_that_outlives_its_engine_has_the_files_until_it_ends(world: World) -> None:
+    async with await Engine.open(world.top, SETTINGS) as engine:
+        await three(engine)
+    world.write("a.txt", "by hand\n")
+    old = files(world.top)
+    # The first git that writes that file stands still in the middle of it.
+    once = "touch .git/reached; until [ -e .git/go ]; do sleep 0.01; done"
+    world.git("config", "filter.slow.clean", "cat")
+    world.git("config", "filter.slow.smudge", f"[ -e .git/reached ] || {{ {once}; }}; cat")
+    world.write(".git/info/attributes", "a.txt filter=slow\n")
+    argv = (sys.executable, "-m", "tests.timeline.killed", str(world.top), "in-place")
+    victim = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.DEVNULL)
+    while not (world.top / ".git/reached").exists():
+        assert victim.returncode is None
+        await asyncio.sleep(0.01)
+    victim.kill()
+    await victim.wait()
+    opening = asyncio.create_task(Engine.open(world.top, SETTINGS))
+    done, _ = await asyncio.wait([opening], timeout=0.5)
+    assert not done
+    world.write(".git/go", "")
+    async with await opening as engine:
+        assert any("as they were before" in p for p in engine.problems)
+        assert files(world.top) == old
 
 
 async def whole(world: World, old: dict[str, str], then: dict[str, str], mine: dict[str, bytes]) -> None:
@@ -83,6 +110,7 @@ async def whole(world: World, old: dict[str, str], then: dict[str, str], mine: d
         assert files(world.top) == old
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("what", ["record", "branch", "in-place"])

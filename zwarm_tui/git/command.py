@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,8 @@ from typing import TypeVar
 from zwarm_tui.core.errors import GitError
 
 T = TypeVar("T")
+
+_locks: ContextVar[tuple[int, ...]] = ContextVar("locks", default=())
 
 _PATIENCE = 2.0
 """Seconds that a git has to end when it was asked to."""
@@ -95,6 +98,7 @@ async def attempt(
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
+            pass_fds=_locks.get(),
         )
     except FileNotFoundError as error:
         missing = cwd if not cwd.is_dir() else "git (install it, or look at PATH)"
@@ -108,9 +112,7 @@ async def attempt(
         if not finish:
             _signal(process, signal.SIGTERM)
             asyncio.get_running_loop().call_later(_PATIENCE, _signal, process, signal.SIGKILL)
-        while not talk.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(talk)
+        await _end(talk)
         if talk.cancelled():  # by a loop that ends: it cancels all that goes on in it, once
             if process.stdin is not None:
                 process.stdin.close()
@@ -126,6 +128,37 @@ def failure(arguments: tuple[str, ...], done: Done) -> GitError:
     if done.code < 0:
         said = f"ended by {signal.Signals(-done.code).name}{': ' + said if said else ''}"
     return GitError(f"git {arguments[0]}: {said or f'exit status {done.code}'}")
+
+
+@contextlib.contextmanager
+def locking(handle: int) -> Iterator[None]:
+    """Every git that is run within it has this open file too. Should we be killed, a lock
+    on it stays until the last of them has ended: until then they may still write."""
+    token = _locks.set((*_locks.get(), handle))
+    try:
+        yield
+    finally:
+        _locks.reset(token)
+
+
+async def in_thread(work: Callable[..., T], *arguments: object) -> T:
+    """What a thread makes of it. A caller that is cancelled goes on when that has ended, not
+    beside it: files are written."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await _end(task)
+        raise
+
+
+async def _end(work: asyncio.Future[T]) -> None:
+    """Wait for it, however often one is cancelled meanwhile."""
+    while not work.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({work})
+    if not work.cancelled():
+        work.exception()  # nobody else asks
 
 
 async def together(*work: Awaitable[T]) -> list[T]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import stat
 from pathlib import Path
 
-from zwarm_tui.git.command import git, names
+from zwarm_tui.git.command import git, in_thread, names
 
 NAME = ".worktreeinclude"
 
@@ -20,7 +19,7 @@ async def copy_included(checkout: Path, worktree: Path) -> list[str]:
     if not (checkout / NAME).is_file():
         return []
     listing = ("ls-files", "-z", "--others", "--ignored", f"--exclude-from={NAME}")
-    return await asyncio.to_thread(_copy, checkout, worktree, names(await git(checkout, *listing)))
+    return await in_thread(_copy, checkout, worktree, names(await git(checkout, *listing)))
 
 
 def _copy(checkout: Path, worktree: Path, paths: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from zwarm_tui.git.command import attempt, failure, git, joined, names, together
+from zwarm_tui.git.command import attempt, failure, git, in_thread, joined, names, together
 from zwarm_tui.git.repo import Repo, is_sparse
 
 IGNORED_SHOWN = 50
@@ -84,7 +84,7 @@ def copy(source: Path, target: Path) -> None:
 async def capture(repo: Repo, max_untracked_bytes: int) -> Captured:
     """Bring our index up to the work tree and write it as a tree. `GitError`, often a
     passing one, where files change while git reads them."""
-    await asyncio.to_thread(seed, repo)
+    await in_thread(seed, repo)
     listing = ("ls-files", "-z", "--others", "--exclude-standard")
     more = ("--ignored", "--directory", "--no-empty-directory")
     found, hidden = await together(

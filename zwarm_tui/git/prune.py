@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from zwarm_tui.git.command import git
 from zwarm_tui.git.repo import Repo, alone
-from zwarm_tui.git.snapshot import REFS
+from zwarm_tui.git.snapshot import REFS, unlock
 
 _FORMAT = "%(objectname) %(committerdate:unix) %(refname)"
 
@@ -27,6 +27,7 @@ async def prune(
             commit, date, ref = line.split(" ", 2)
             if (place >= count or int(date) < oldest) and ref not in kept and commit not in kept:
                 dropped.append(ref)
+                unlock(repo, ref)
                 commands.append(f"delete {ref}\0{commit}\0")
         if commands:
             await git(

@@ -12,7 +12,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from zwarm_tui.core.errors import GitError, UsageError
-from zwarm_tui.git.command import attempt, failure, git
+from zwarm_tui.git.command import attempt, failure, git, locking
 
 _NONE = ("not a git repository", "must be run in a work tree")
 
@@ -21,6 +21,8 @@ _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Locks] = WeakKeyDictionary
 
 _TURN = 0.02
 """Seconds between two looks whether another process has let go."""
+_LEFT = 30.0
+"""Seconds that a git may go on writing which outlived the engine that had started it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ async def is_sparse(repo: Repo) -> bool:
 
 @contextlib.asynccontextmanager
 async def alone(repo: Repo) -> AsyncIterator[None]:
-    """One operation at a time in a repository, in this process and among processes."""
+    """One operation at a time in a repository, in this process and among processes. One
+    that was killed is over when the gits have ended that it had started."""
     locks = _locks.setdefault(asyncio.get_running_loop(), {})
     async with locks.setdefault(repo.common, asyncio.Lock()):
         try:
@@ -126,9 +129,21 @@ async def alone(repo: Repo) -> AsyncIterator[None]:
         try:
             while not _locked(handle):  # noqa: ASYNC110  (another process sets no Event)
                 await asyncio.sleep(_TURN)
-            yield
+            with locking(handle):
+                yield
         finally:
+            fcntl.flock(handle, fcntl.LOCK_UN)  # also for a process that is just being started
             os.close(handle)
+
+
+async def left_alone(repo: Repo) -> None:
+    """Return when no git of a dead engine works there any more; `GitError` where one
+    doesn't end."""
+    try:
+        async with asyncio.timeout(_LEFT), alone(repo):
+            return
+    except TimeoutError:
+        raise GitError(f"a git that was left running still works in {repo.top}: end it") from None
 
 
 def _locked(handle: int) -> bool:

@@ -70,8 +70,15 @@ async def _take(repo: Repo, ref: str, message: str, parent: str | None, limit: i
         commit = before.id
     else:
         commit = await write_commit(repo, captured.tree, head, message)
+    unlock(repo, ref)
     await git(repo.top, "update-ref", ref, commit)
     return Snapshot(commit, captured.tree, head, captured.uncovered, captured.files)
+
+
+def unlock(repo: Repo, ref: str) -> None:
+    """Clear the lock on a ref of ours that a killed git left: it isn't in use, since only
+    who is alone in the repository moves those."""
+    (repo.common / f"{ref}.lock").unlink(missing_ok=True)
 
 
 async def write_commit(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import stat
 import tempfile
 from pathlib import Path
 
-from zwarm_tui.git.command import git, joined
+from zwarm_tui.git.command import git, in_thread, joined
 from zwarm_tui.git.repo import Repo
 
 _ABSENT = "000000"
@@ -29,7 +28,7 @@ async def put_back(repo: Repo, *, wrong: str, right: str) -> None:
             gone.append(path)
         else:
             entries.append(f"{mode} {blob}\t{path}")
-    await asyncio.to_thread(_remove, repo.top, gone)
+    await in_thread(_remove, repo.top, gone)
     if not entries:
         return
     with tempfile.TemporaryDirectory(prefix="zwarm-") as folder:

@@ -3,13 +3,12 @@ times. Nothing is written into the repository."""
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
 from zwarm_tui.core.errors import GitError
-from zwarm_tui.git.command import attempt, git, names, together
+from zwarm_tui.git.command import attempt, git, in_thread, names, together
 from zwarm_tui.git.index import copy
 from zwarm_tui.git.repo import Repo
 
@@ -28,7 +27,7 @@ async def since(repo: Repo, commit: str, besides: Collection[str] = ()) -> list[
 async def _since(repo: Repo, commit: str, index: Path) -> list[str]:
     # What either index knows of files' times spares git from reading them.
     known = repo.index if repo.index.exists() else repo.git_dir / "index"
-    await asyncio.to_thread(copy, known, index)
+    await in_thread(copy, known, index)
     await git(repo.top, "read-tree", "--reset", commit, index=index)
     await attempt(repo.top, "update-index", "-q", "--refresh", index=index)  # 1: some have changed
     listed = await together(

@@ -4,7 +4,6 @@ with them that the person doesn't know of.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zwarm_tui.core.errors import ConfirmationNeededError, GitError, UsageError
-from zwarm_tui.git.command import attempt, git, joined, names
+from zwarm_tui.git.command import attempt, git, in_thread, joined, names
 from zwarm_tui.git.diff import FileDelta, changed
 from zwarm_tui.git.include import copy_included
 from zwarm_tui.git.index import Uncovered, capture, copy
@@ -147,7 +146,7 @@ async def _make(repo: Repo, path: Path, head: str | None, snapshot: str) -> None
         user_index.unlink(missing_ok=True)
     else:
         # Starting from what was just written, git knows what it needn't read again.
-        await asyncio.to_thread(copy, made.index, user_index)
+        await in_thread(copy, made.index, user_index)
         await git(path, "read-tree", "--reset", head)
     ignored = names(await git(path, "ls-files", "-z", "-c", "-i", "--exclude-standard", index=made.index))
     if ignored:
@@ -209,7 +208,7 @@ async def clear(repo: Repo, path: Path) -> None:
     """What `discard` does, for who is `alone` in the repository already."""
     with contextlib.suppress(GitError):  # it may not have come that far
         await attempt(repo.top, "worktree", "remove", "--force", "--force", os.fspath(path), finish=True)
-    await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+    await in_thread(lambda: shutil.rmtree(path, ignore_errors=True))
 
 
 def _few(found: list[str]) -> str:

@@ -8,6 +8,7 @@ What is made is written down first (`WorktreeBegun`), and used only once it is w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
 from collections import defaultdict
@@ -21,7 +22,7 @@ from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import GitError, UsageError, ZwarmError
 from zwarm_tui.core.model import SessionView
 from zwarm_tui.git import snapshot, worktree
-from zwarm_tui.git.repo import Repo, find
+from zwarm_tui.git.repo import Repo, find, left_alone
 from zwarm_tui.sessions.setup import run_setup
 from zwarm_tui.store.log import Store
 from zwarm_tui.store.places import Worktree
@@ -99,11 +100,15 @@ class Worktrees:
         await self._write(e.WorktreeGone(str(path), why), branch=branch)
 
     async def recover(self) -> list[str]:
-        """Take away what a dead engine left half made. The paths."""
-        half = [w for w in self._reader.places().worktrees if w.state == "begun"]
-        for one in half:
-            await self.take_back(Path(one.path), one.branch, "it was not made to its end")
-        return [one.path for one in half]
+        """Take away what a dead engine left half made, unless its git does not end: then the
+        next start does. The paths."""
+        gone = []
+        for one in [w for w in self._reader.places().worktrees if w.state == "begun"]:
+            with contextlib.suppress(GitError):
+                await left_alone(await self.repo(Path(one.checkout)))
+                await self.take_back(Path(one.path), one.branch, "it was not made to its end")
+                gone.append(one.path)
+        return gone
 
     # -- before a turn --------------------------------------------------------------------
 

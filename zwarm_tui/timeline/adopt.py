@@ -26,7 +26,7 @@ from zwarm_tui.git import adopt as onto
 from zwarm_tui.git import snapshot
 from zwarm_tui.git.command import git
 from zwarm_tui.git.index import capture
-from zwarm_tui.git.repo import Repo, alone, find, tree_of
+from zwarm_tui.git.repo import Repo, alone, find, left_alone, tree_of
 from zwarm_tui.git.undo import put_back
 from zwarm_tui.sessions import CodexSessionManager
 from zwarm_tui.store.log import Store
@@ -287,7 +287,8 @@ class Adoption:
     async def _recovered(self, intent: e.AdoptionBegun) -> str:
         what = f"adopting {intent.branch} was cut short"
         try:
-            await _gits_end(Path(intent.path))
+            if repo := await find(Path(intent.path)):
+                await left_alone(repo)
             # First what lies there now is kept, whoever wrote it.
             kept = await self._timeline.record(f"found after {what}", branch=intent.checkout)
             outcome = await self._settle(intent)
@@ -328,22 +329,3 @@ class Adoption:
     async def _end(self, intent: e.AdoptionBegun, outcome: str, why: str = "") -> None:
         ended = e.AdoptionEnded(adoption=intent.adoption, outcome=outcome, why=why)
         await self._store.commit(e.Record(ended))
-
-
-async def _gits_end(top: Path) -> None:
-    """Wait for a git that outlived the engine which had started it: it is still writing."""
-    import psutil
-
-    def still() -> bool:
-        for process in psutil.process_iter(("name",)):
-            try:
-                if process.info["name"] == "git" and process.cwd() == str(top):
-                    return True
-            except psutil.Error:
-                continue
-        return False
-
-    for _ in range(100):
-        if not await asyncio.to_thread(still):
-            return
-        await asyncio.sleep(0.1)

@@ -13,7 +13,7 @@ from typing import Any
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ConflictError, GitError, StoreError, UsageError
-from zwarm_tui.git.repo import Repo, alone, find
+from zwarm_tui.git.repo import Repo, alone, find, left_alone
 from zwarm_tui.git.restore import checkout_into
 from zwarm_tui.git.undo import put_back
 from zwarm_tui.sessions import CodexSessionManager
@@ -78,6 +78,7 @@ class Checkout:
             repo = await find(Path(left["path"]))
             if repo is None:
                 raise GitError(f"no git repository: {left['path']}")
+            await left_alone(repo)
             async with alone(repo):
                 await put_back(repo, wrong=left["go"], right=left["come"])
             await self._end(repo)
