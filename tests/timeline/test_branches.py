@@ -186,11 +186,11 @@ async def test_what_a_new_worktree_needs(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "why"),
-    [("echo oh no; exit 3", "exit status 3): oh no"), ("sleep 60", "setup_timeout = 2 s")],
+    ("command", "limit", "why"),
+    [("echo oh no; exit 3", 60, "exit status 3): oh no"), ("sleep 60", 2, "setup_timeout = 2 s")],
 )
-async def test_a_set_up_that_fails_is_said(world: World, command: str, why: str) -> None:
-    settings = replace(SETTINGS, worktree=WorktreeSettings(setup=command, setup_timeout=2))
+async def test_a_set_up_that_fails_is_said(world: World, command: str, limit: float, why: str) -> None:
+    settings = replace(SETTINGS, worktree=WorktreeSettings(setup=command, setup_timeout=limit))
     async with await Engine.open(world.top, settings) as engine:
         session = await agent(engine, "@say one")
         await engine.branch("try")
