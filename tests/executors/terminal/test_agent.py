@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, cast
 
+import pexpect
 import pytest
 
 from tests.executors.terminal.conftest import needs_tmux
@@ -21,6 +23,7 @@ from zwarm_tui.core.errors import ExecutorError, ThreadLostError, TurnOverError
 from zwarm_tui.executors.base import Executor, ExecutorSettings, Interactive, ThreadSpec
 from zwarm_tui.executors.registry import create
 from zwarm_tui.executors.terminal.agent import TerminalAgent
+from zwarm_tui.executors.terminal.pty_seat import PtySeat
 from zwarm_tui.executors.tmux import TmuxServer
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -51,7 +54,7 @@ class Tape:
         return [x for x in self.events if isinstance(x, (e.ApprovalRequested, e.QuestionAsked))]
 
     async def until(self, what: Callable[[Tape], Any]) -> Any:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not (found := what(self)):
             assert time.monotonic() < end, self.events
             await asyncio.sleep(0.02)
@@ -77,7 +80,7 @@ class Stand:
         return turn is not None and line in turn._last.lines
 
     async def say(self, text: str) -> e.TurnEnded:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await self.agent.run_turn(self.thread, text)
 
 
@@ -230,6 +233,30 @@ async def test_several_lines_go_to_a_program_that_takes_one(stand: Callable[...,
     assert any("line breaks were typed as blanks" in note for note in notes) == (
         "one two" in one.tape.said[-1]
     )
+
+
+async def test_the_end_of_a_program_is_waited_for_by_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two that do, one finds no such process."""
+    looks, go, alone, alive = threading.Event(), threading.Event(), threading.Lock(), pexpect.spawn.isalive
+
+    def slowly(child: pexpect.spawn[str]) -> bool:
+        assert alone.acquire(blocking=False), "another one waits"
+        looks.set()
+        try:
+            return go.wait(30) and alive(child)
+        finally:
+            alone.release()
+
+    monkeypatch.setattr(pexpect.spawn, "isalive", slowly)
+    seat = await PtySeat.start(["cat"], cwd=str(tmp_path), env={}, session=secrets.token_hex(4))
+    assert await asyncio.to_thread(looks.wait, 30)
+    ends = [asyncio.create_task(seat.end()) for _ in range(2)]
+    await asyncio.wait(ends, timeout=0.5)
+    go.set()
+    await asyncio.gather(*ends)
+    assert await seat.exit_code() == -signal.SIGHUP
 
 
 # -- what only tmux can do -----------------------------------------------------------------

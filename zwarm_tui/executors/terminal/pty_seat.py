@@ -36,6 +36,9 @@ class PtySeat:
         self._child, self._session = child, session
         self._printed, self._count, self._seen = "", 0, 0
         self._changed = time.monotonic()
+        self._left = False
+        self._ending = asyncio.Lock()
+        """Of two threads that wait for one process, one does so in vain."""
         self._reading = asyncio.create_task(self._read(), name="pty")
 
     @classmethod
@@ -65,7 +68,7 @@ class PtySeat:
     async def _read(self) -> None:
         import pexpect
 
-        while True:
+        while not self._left:
             try:
                 piece = await asyncio.to_thread(self._child.read_nonblocking, 65536, 0.1)
             except pexpect.TIMEOUT:
@@ -138,21 +141,29 @@ class PtySeat:
         """Nothing to keep it with: the program ends with us."""
 
     async def exit_code(self) -> int | None:
-        if not self._child.closed:
-            await asyncio.to_thread(self._child.close, True)
+        async with self._ending:
+            await self._close()
         if self._child.exitstatus is not None:
             return self._child.exitstatus
         return -self._child.signalstatus if self._child.signalstatus else None
 
     async def end(self) -> None:
         left: list[Identity] = await descendants(self._child.pid) if self._child.pid else []
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(self._child.terminate, True)
-        self._reading.cancel()
-        await asyncio.wait({self._reading})
-        await sweep({SESSION_MARK: self._session}, left)
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(self._child.close, True)
+        self._left = True
+        await asyncio.wait({self._reading})  # its thread looks whether the program lives, too
+        async with self._ending:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self._child.terminate, True)
+            await sweep({SESSION_MARK: self._session}, left)
+            await self._close()
+
+    async def _close(self) -> None:
+        import pexpect
+
+        if not self._child.closed:
+            # Where it died late, the sweep has taken note of that, and how is not known.
+            with contextlib.suppress(OSError, pexpect.ExceptionPexpect):
+                await asyncio.to_thread(self._child.close, True)
 
 
 def _lines(printed: str) -> list[str]:
