@@ -48,14 +48,14 @@ class Sink:
         return sum(u.input + u.cached + u.output for u in self.of(e.Usage))
 
     async def until(self, kind: type[E], count: int = 1) -> E:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.of(kind)) < count:
                 self._news.clear()
                 await self._news.wait()
         return self.of(kind)[count - 1]
 
     async def called(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not self.calls:
                 self._news.clear()
                 await self._news.wait()

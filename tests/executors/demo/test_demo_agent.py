@@ -38,7 +38,7 @@ class Sink:
         return self._results.get(name, "{}"), name in self._results
 
     async def wait_for(self, wanted: Callable[[e.Event], bool]) -> Any:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 for event in self.events:
                     if wanted(event):

@@ -21,4 +21,4 @@ async def server() -> AsyncIterator[TmuxServer]:
     yield server
     for session in await server.list():
         await session.kill()
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # a server that is just leaving takes its socket away itself

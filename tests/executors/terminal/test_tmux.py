@@ -24,7 +24,7 @@ PLAIN = {"HOME": "/nonexistent", "PS1": "$ ", "HISTFILE": "/dev/null"}
 BASH = ["bash", "--norc", "--noprofile"]
 
 
-async def until(what: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+async def until(what: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not await what():
         assert time.monotonic() < end, "it did not come about"
@@ -165,10 +165,14 @@ async def test_killing_ends_what_left_the_terminal_too_and_the_server_with_it(
     await session.kill()
     assert not any(_runs(pid) for pid in pids)
     assert await server.list() == []
+    await until(lambda: _not(lambda: _answers(server)))  # it leaves when it has no session, and no client
+
+
+async def _answers(server: TmuxServer) -> bool:
     done = await asyncio.create_subprocess_exec(
         shutil.which("tmux") or "", "-S", str(server.socket), "ls", stderr=asyncio.subprocess.DEVNULL
     )
-    assert await done.wait() != 0
+    return await done.wait() == 0
 
 
 async def _full(*paths: Path) -> bool:
