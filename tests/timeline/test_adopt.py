@@ -319,7 +319,9 @@ async def test_killed_at_any_moment_it_is_all_or_nothing(large: World, mode: str
             if attempt == 0:
                 await asyncio.sleep(chance.uniform(0, 1))  # while it looks
             else:
-                await eventually(lambda begun=begun: _begun(world) > begun)
+                while _begun(world) == begun:
+                    assert process.poll() is None or _begun(world) > begun, "it ended too early"
+                    await asyncio.sleep(0.01)
                 await asyncio.sleep(chance.uniform(0, 0.2))  # while it writes
             _kill(process, with_gits=attempt % 2 == 0)
         await whole(world, mode, MANY, old, mine)
