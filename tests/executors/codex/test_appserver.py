@@ -163,9 +163,10 @@ async def test_steer_reaches_the_running_turn(
 
 
 async def test_a_start_that_nobody_waits_for_leaves_no_server(codex: AppServer, spec: ThreadSpec) -> None:
+    before = psutil.Process().children()
     starting = asyncio.create_task(codex.start(spec, Sink()))
     async with asyncio.timeout(20):
-        while not (below := psutil.Process().children()):
+        while not (below := [p for p in psutil.Process().children() if p not in before]):
             await asyncio.sleep(0)
     os.kill(below[0].pid, signal.SIGSTOP)  # it won't answer
     for _ in range(200):
