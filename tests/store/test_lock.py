@@ -114,6 +114,7 @@ def test_who_is_stopped_while_asking_is_in_nobodys_way_either(
             os.close(asks)
 
     monkeypatch.setattr("zwarm_tui.store.lock.time.sleep", wait)
+    monkeypatch.setattr("zwarm_tui.store.lock.ASKERS", 60.0)  # it is not about how long
     taken = ProjectLock(tmp_path, "engine")
     taken.acquire()
     assert len(waits) == 40

@@ -15,6 +15,7 @@ from tests.timeline.conftest import SETTINGS, agent, idle, pilot
 from zwarm_tui import opening
 from zwarm_tui.config.project import find_project
 from zwarm_tui.config.settings import CheckpointSettings, WorktreeSettings
+from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ConfirmationNeededError, GitError, UsageError
 from zwarm_tui.core.model import SessionStatus
 from zwarm_tui.engine import Engine
@@ -307,6 +308,16 @@ async def test_a_worktree_whose_folder_is_gone_is_made_again(world: World, engin
     assert view is not None
     assert view.status is SessionStatus.COMPLETED, view.error
     assert set(files(here(engine))) == {"a.txt", "src/b.py", "f1", "g", "h"}
+
+
+async def test_half_a_worktree_whose_repository_is_gone_stops_no_start(tmp_path: Path) -> None:
+    begun = e.WorktreeBegun(
+        path=str(tmp_path / "w"), branch=1, session="", snapshot="1" * 40, head=None, checkout=str(tmp_path)
+    )
+    async with await Engine.open(tmp_path, SETTINGS) as engine:
+        await engine.store.commit(e.Record(begun))
+    async with await Engine.open(tmp_path, SETTINGS) as engine:
+        await agent(engine, "@say one")
 
 
 async def test_turns_left_running_write_where_they_began(world: World, engine: Engine) -> None:

@@ -100,11 +100,11 @@ class Worktrees:
         await self._write(e.WorktreeGone(str(path), why), branch=branch)
 
     async def recover(self) -> list[str]:
-        """Take away what a dead engine left half made, unless its git does not end: then the
-        next start does. The paths."""
+        """Take away what a dead engine left half made. The paths. What can't be now (its git
+        does not end, its repository is gone) is left to the next start."""
         gone = []
         for one in [w for w in self._reader.places().worktrees if w.state == "begun"]:
-            with contextlib.suppress(GitError):
+            with contextlib.suppress(GitError, UsageError):
                 await left_alone(await self.repo(Path(one.checkout)))
                 await self.take_back(Path(one.path), one.branch, "it was not made to its end")
                 gone.append(one.path)
