@@ -45,6 +45,10 @@ class Run(Protocol):
     def why(self) -> str | None:
         """What went wrong in it, also where it came to its end all the same."""
 
+    @property
+    def over(self) -> bool:
+        """Its end may be read in the log by now."""
+
     async def execute(self) -> Any:
         """See it to its end: its result, a JSON value; raises what ended it. Cancelling
         it interrupts its agents and sees to what it would leave behind."""
@@ -60,6 +64,8 @@ class RunAgent:
     def __init__(self) -> None:
         self.ready: dict[str, Run] = {}
         """By session."""
+        self.under_way: dict[str, Run] = {}
+        """Those that a turn serves, by session."""
         self._threads: dict[str, tuple[str, Sink]] = {}
         self._going: dict[str, asyncio.Task[Any]] = {}
 
@@ -82,13 +88,14 @@ class RunAgent:
         run = self.ready.pop(session, None)
         if run is None:
             raise ExecutorError("a run takes no messages: resume it, or retry one of its stages")
+        self.under_way[session] = run
         task = self._going[thread] = asyncio.create_task(run.execute(), name=f"run {session}")
         try:
             await asyncio.wait({task})
         finally:
             task.cancel()  # where this turn was cancelled: nothing of it goes on
             await asyncio.wait({task})
-            del self._going[thread]
+            del self._going[thread], self.under_way[session]
         if task.cancelled():
             return TurnEnded(status="interrupted", error=run.stopped)
         if (error := task.exception()) is not None:
@@ -170,6 +177,7 @@ class Runs:
         )
         if self._sessions.reader.session(view.id, self._sessions.reader.path(self._sessions.branch)) is None:
             return await self._begin(again, _title(view.name, view.inputs))  # a program of old began it
+        await self._left(view.id)
         self._agent.ready[view.id] = again
         try:
             await self._sessions.send_message(
@@ -221,6 +229,14 @@ class Runs:
             store.flush()
 
     # -- helpers ----------------------------------------------------------------------
+
+    async def _left(self, run: str) -> None:
+        """Return when the turn of a run that is over has ended, too: others can read the
+        run's end before we know that it is written."""
+        going = self._agent.under_way.get(run)
+        for turn in self._sessions.running() if going is not None and going.over else ():
+            if turn.session == run:
+                await self._sessions.wait(run, turn=turn.number)
 
     def _workflow(self, name: str, inputs: Mapping[str, Any], *, attended: bool, **how: Any) -> Run:
         from zwarm_tui.workflow.execution import WorkflowRun  # few engines need it, and it is slow to import
@@ -318,6 +334,7 @@ class _Commanded:
 
     stopped = "it was cancelled, and cleaned up"
     why = None  # it would be raised
+    over = False  # nobody goes on with it
 
     def __init__(self, run: CommandRun, going: dict[str, CommandRun]) -> None:
         self.run, self._going = run, going

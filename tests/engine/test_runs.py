@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -144,6 +145,36 @@ async def test_cancelled_and_taken_up_again(engine: Engine) -> None:
     assert paid(engine) == ["plan", "draft", "draft", "plan"], "the same plan: the draft stands"
     with pytest.raises(UsageError, match="the run has no stage 'nope'"):
         await engine.retry_stage(run, "nope")
+
+
+async def test_a_run_is_taken_up_again_as_soon_as_its_end_is_read(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the engine is only about to learn that the end is written."""
+    commit, known = engine.store.commit, asyncio.Event()
+
+    async def slow(*records: e.Record) -> int:
+        seq = await commit(*records)
+        if any(isinstance(record.event, e.RunEnded) for record in records):
+            await known.wait()
+        return seq
+
+    monkeypatch.setattr(engine.store, "commit", slow)
+    run = (await engine.start_run("workflow", "flow.py", {"word": "tea"}))["run_id"]
+    await until(lambda: paid(engine) == ["plan", "draft"])
+    stopping = asyncio.create_task(engine.cancel_run(run))
+    await until(lambda: find_run(engine.reader, run).ended is not None)
+    (engine.project / "go").touch()
+    again = asyncio.create_task(engine.resume_run(run))
+    early, _ = await asyncio.wait({again}, timeout=0.1)
+    known.set()
+    await asyncio.gather(stopping, again)
+    assert not early
+    with pytest.raises(UsageError, match="runs"):  # a second time: it does now
+        await engine.resume_run(run)
+    await engine.answer(await asked(engine, run), "green")
+    assert (await engine.sessions.wait(run, 30)).status is SessionStatus.COMPLETED
+    assert paid(engine) == ["plan", "draft", "draft"]
 
 
 async def test_from_a_stage_on_as_a_branch(engine: Engine) -> None:

@@ -99,6 +99,11 @@ class WorkflowRun:
         where the file went on without."""
         return self.view.why
 
+    @property
+    def over(self) -> bool:
+        """Its end may be read in the log by now."""
+        return self._state.runner.over
+
     async def execute(self) -> Any:
         """Run it to its end, which is in the log when this returns. Its result, a JSON
         value; raises what ended it. Cancelling it interrupts its agents."""
