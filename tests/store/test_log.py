@@ -207,6 +207,12 @@ def test_the_folder_is_private_and_ignores_itself(store: Store) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
+def test_a_folder_whose_maker_was_killed_ignores_itself(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").touch()
+    Store.open(tmp_path / "zwarm.db").close()
+    assert (tmp_path / ".gitignore").read_text() == "*\n"
+
+
 def test_a_newer_log_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "zwarm.db"
     Store.open(path).close()

@@ -21,6 +21,6 @@ def make_private(project: Path) -> Path:
     state.mkdir(mode=0o700, exist_ok=True)
     state.chmod(0o700)
     ignore = state / ".gitignore"
-    if not ignore.exists():
+    if not ignore.exists() or not ignore.stat().st_size:  # who began to write it was killed
         ignore.write_text("*\n", encoding="utf-8")
     return state

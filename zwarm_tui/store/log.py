@@ -357,7 +357,7 @@ def _private_folder(folder: Path) -> None:
     if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)
     ignore = folder / ".gitignore"
-    if not ignore.exists():
+    if not ignore.exists() or not ignore.stat().st_size:  # who began to write it was killed
         ignore.write_text("*\n")
 
 
