@@ -49,6 +49,8 @@ class _Running:
     child: Child
     id: str
     interrupted: bool = False
+    begun: bool = False
+    """It has said a word: from then on it hears a SIGINT."""
     spending: bool = False
     """A response is under way whose usage was not reported yet."""
     untaken: int = 0
@@ -213,7 +215,7 @@ class DemoExecutor:
         assert turn.child.stdout is not None
         async for line in lines(turn.child.stdout):
             self._raw.write(thread, line)
-            event = parse(line)
+            event, turn.begun = parse(line), True
             if isinstance(event, e.TurnEnded):
                 return event
             self._take(live, turn, event)
@@ -287,7 +289,10 @@ class DemoExecutor:
     async def interrupt(self, thread: str) -> None:
         turn = self._running(thread)
         turn.interrupted = True
-        turn.child.signal(signal.SIGINT)
+        if turn.begun:
+            turn.child.signal(signal.SIGINT)
+        else:
+            await end_process(turn.child)  # as Python starts, it passes over one now and then
 
     async def answer(self, thread: str, request: str, decision: Decision, message: str = "") -> None:
         turn = self._running(thread)

@@ -30,6 +30,7 @@ from zwarm_tui.executors import demo_thread, script
 
 if TYPE_CHECKING:
     from subprocess import Popen
+    from types import FrameType
 
 _PACE = float(os.environ.get("ZWARM_DEMO_PACE", "1"))
 """How many times longer it writes than its script says: people who watch read along."""
@@ -42,6 +43,10 @@ _WAKE, _woken = os.pipe()
 noticed only after it, which may be never."""
 for _end in (_WAKE, _woken):
     os.set_blocking(_end, False)
+
+
+_interrupts: list[int] = []
+"""The SIGINTs that came: where one raises in a callback, Python passes over it."""
 
 
 class _Failed(Exception):
@@ -265,6 +270,8 @@ class Agent:
 
     def _listen(self, seconds: float | None, other: int | None = None) -> bool:
         """Wait for input for so long, and take it in. True: `other` is ready to read."""
+        if _interrupts:
+            raise KeyboardInterrupt
         watched = [0, _WAKE] if other is None else [0, _WAKE, other]
         ready, _, _ = select.select(watched, [], [], seconds)
         if _WAKE in ready:
@@ -299,6 +306,11 @@ class Agent:
         self._emit({"type": "turn.ended", "turn": self._turn["id"], "status": status, "error": error})
 
 
+def _interrupt(number: int, _: FrameType | None) -> NoReturn:
+    _interrupts.append(number)
+    raise KeyboardInterrupt
+
+
 def _leave() -> NoReturn:
     """Whoever gave the order is gone: leave, with all that was started."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -330,7 +342,7 @@ def _write(text: str) -> None:
 def main() -> None:
     """Take the order, and play it."""
     # A script's background job is begun with it ignored, and so is all that it starts.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _interrupt)
     signal.set_wakeup_fd(_woken, warn_on_full_buffer=False)
     agent = Agent(json.loads(_first_line()))
     agent.play()

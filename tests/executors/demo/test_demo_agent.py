@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from zwarm_tui.core import events as e
 from zwarm_tui.core.errors import ExecutorError
+from zwarm_tui.executors import demo as demo_module
 from zwarm_tui.executors.base import ExecutorSettings, ThreadSpec, Tool
 from zwarm_tui.executors.demo import DemoExecutor
 from zwarm_tui.executors.sweep import runs
@@ -357,6 +359,61 @@ async def test_an_interrupt_before_it_could_say_a_word(demo: DemoExecutor, folde
         except ExecutorError:
             continue  # not spawned yet
     assert (await turn).status == "interrupted"
+
+
+async def test_an_interrupt_that_its_start_passes_over(
+    demo: DemoExecutor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python does so now and then, in moments before it runs a program."""
+    deaf = tmp_path / "deaf.py"
+    deaf.write_text(
+        "import os, signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nos.mkdir('up')\ntime.sleep(600)\n"
+    )
+    monkeypatch.setattr(demo_module, "_AGENT", deaf)
+    thread = await demo.start(spec(folder), Sink())
+    turn = asyncio.create_task(demo.run_turn(thread, "@hang"))
+    async with asyncio.timeout(60):
+        while not (folder / "up").exists():
+            await asyncio.sleep(0.01)
+        await demo.interrupt(thread)
+        assert (await turn).status == "interrupted"
+
+
+def test_an_interrupt_that_a_callback_swallows_is_heard_all_the_same(tmp_path: Path) -> None:
+    """Imports have callbacks, and Python passes over what is raised in them."""
+    swallow = (
+        "import os, signal, sys, weakref\n"
+        "from zwarm_tui.executors import demo_agent\n"
+        "class Thing: pass\n"
+        "thing = Thing()\n"
+        "seen = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT) or len('here it is raised'))\n"
+        "play = demo_agent.Agent.play\n"
+        "def first(agent):\n    global thing\n    del thing\n    play(agent)\n"
+        "demo_agent.Agent.play = first\n"
+        "demo_agent.main()\n"
+    )
+    file = tmp_path / "t.json"
+    file.write_text(json.dumps([{"id": "t.1", "status": "running", "items": [{"user": "@hang"}]}]))
+    order = {"file": str(file), "turn": "t.1", "cwd": str(tmp_path), "model": "m", "tools": []}
+    order |= {"hands": True, "approvals": "never", "confined": True}
+    with subprocess.Popen(
+        [sys.executable, "-c", swallow],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as agent:
+        assert agent.stdin is not None
+        assert agent.stdout is not None
+        assert agent.stderr is not None
+        try:
+            agent.stdin.write(json.dumps(order) + "\n")
+            agent.stdin.flush()  # and left open: its end would end the agent
+            said = agent.stdout.read()
+        finally:
+            agent.kill()
+        assert "Exception ignored" in agent.stderr.read()
+    assert json.loads(said.splitlines()[-1])["status"] == "interrupted"
 
 
 async def test_kill_9(demo: DemoExecutor, folder: Path) -> None:
