@@ -29,7 +29,7 @@ class Terminal:
         self.child.delaybeforesend = None
         self.seen = b""
 
-    def wait_for(self, *texts: str, timeout: float = 30) -> float:
+    def wait_for(self, *texts: str, timeout: float = 60) -> float:
         """Seconds (perf_counter) at which all the texts had been written."""
         wanted, deadline = {text.encode() for text in texts}, time.perf_counter() + timeout
         tail = b""
@@ -63,7 +63,7 @@ class Terminal:
             except pexpect.EOF:
                 return
 
-    def finish(self, timeout: float = 20) -> int | None:
+    def finish(self, timeout: float = 60) -> int | None:
         """Read on until it has ended; its exit status."""
         self.child.expect(pexpect.EOF, timeout=timeout)
         self.child.close()
@@ -75,7 +75,7 @@ class Terminal:
 
     def close(self) -> None:
         """Hang up, as closing a window does; kill it where it has not gone in a while."""
-        for number, seconds in ((signal.SIGHUP, 5.0), (signal.SIGKILL, 20.0)):
+        for number, seconds in ((signal.SIGHUP, 20.0), (signal.SIGKILL, 20.0)):
             self.child.kill(number)
             end = time.perf_counter() + seconds
             while self.child.isalive() and time.perf_counter() < end:

@@ -135,7 +135,7 @@ def test_with_a_host_agents_outlive_the_screen(start: Start, project: Path, tmp_
 
     def zwarm(*args: str) -> str:
         argv = [sys.executable, "-m", "zwarm_tui", "--project", str(project), *args]
-        return subprocess.run(argv, env=env, check=True, capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(argv, env=env, check=True, capture_output=True, text=True, timeout=120).stdout
 
     try:
         app = start(ZWARM_HOST="")
@@ -149,7 +149,7 @@ def test_with_a_host_agents_outlive_the_screen(start: Start, project: Path, tmp_
         other.send(CTRL_Q)
         assert other.finish() == 0  # it asks nothing: nothing is stopped
         (project / "go").touch()
-        [session] = json.loads(zwarm("wait", "--json", "--timeout", "30"))
+        [session] = json.loads(zwarm("wait", "--json", "--timeout", "60"))
         assert session["status"] == "completed"
         assert session["turns"] == 1
     finally:

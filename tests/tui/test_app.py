@@ -45,7 +45,7 @@ async def stage(project: Path, size: tuple[int, int] = (120, 36), **settings: An
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
     """Go on with the app until something holds, and what comes with it is done, too."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(100):  # a test has 120
         while not _holds(condition):
             await pilot.pause()
         await pilot.pause()
