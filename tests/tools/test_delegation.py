@@ -65,6 +65,15 @@ async def test_sleep_wakes_for_attention_and_check_clears_it(tools: DelegationTo
     assert (await tools.check_session(sid))["messages"][-1]["content"] == "Again."
 
 
+@pytest.mark.parametrize("waits", ["@ask Which colour?", "@escalate touch made"])
+async def test_sleep_wakes_for_one_that_waits_for_its_person(tools: DelegationTools, waits: str) -> None:
+    sid = (await tools.delegate(waits))["session_id"]
+    woke = await tools.sleep(90)
+    assert woke["needs_attention"] == [sid]
+    assert woke["slept_seconds"] < 60
+    assert (await tools.peek_session(sid))["status"] == "awaiting_input"
+
+
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "soon", True])
 async def test_sleep_takes_only_a_time(tools: DelegationTools, seconds: float) -> None:
     assert "error" in await tools.sleep(seconds)

@@ -77,7 +77,6 @@ class Requests:
         future: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
         self._own[request.request] = future
         self._runner.emit(turn, request)
-        await self._runner.wake()
         try:
             return await future
         finally:

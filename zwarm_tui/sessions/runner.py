@@ -61,6 +61,7 @@ class TurnRunner:
         self._sinks: dict[str, ThreadSink] = {}
         self._ending: set[asyncio.Task[None]] = set()
         """Turns that are over and have yet to leave their checkpoint."""
+        self._announcing: set[asyncio.Task[None]] = set()
         self.attention = asyncio.Condition()
         """Notified when a session may need its person."""
         self._branch: ContextVar[int | None] = ContextVar("branch", default=None)
@@ -310,13 +311,13 @@ class TurnRunner:
         """A sink for a thread-to-be; its tools act on the thread's own branch."""
         handler = self.roles[role].handler
         if handler is None:
-            return ThreadSink(session, branch, self.write, None)
+            return ThreadSink(session, branch, self._heard, None)
 
         async def on_own_branch(name: str, arguments: dict[str, Any]) -> tuple[str, bool]:
             with self.on_branch(branch):
                 return await handler(name, arguments)
 
-        return ThreadSink(session, branch, self.write, on_own_branch)
+        return ThreadSink(session, branch, self._heard, on_own_branch)
 
     def adopt(self, thread: str, sink: ThreadSink) -> ThreadSink:
         """A thread keeps the sink that it was made live with."""
@@ -348,6 +349,19 @@ class TurnRunner:
         self.record(turn.session, turn.number, *events, branch=turn.branch)
         await self.store.commit()
         await self.wake()
+
+    def _heard(self, *records: e.Record) -> None:
+        """Append what a thread's agent does. Where it needs its person, who waits for such is woken."""
+        self.write(*records)
+        if any(isinstance(record.event, e.AttentionRaised) for record in records):
+            announcing = asyncio.create_task(self._announce(), name="attention")
+            self._announcing.add(announcing)
+            announcing.add_done_callback(self._announcing.discard)
+
+    async def _announce(self) -> None:
+        with contextlib.suppress(StoreError):  # who waits looks into the log
+            await self.store.commit()
+            await self.wake()
 
     async def wake(self) -> None:
         """Tell those who wait for attention to look again."""
