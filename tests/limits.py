@@ -24,6 +24,15 @@ class Limits:
         self._set.append(asyncio.timeout(None))
         return self._set[-1]
 
-    def over(self) -> None:
-        """The last one that was set is over now."""
-        self._set[-1].reschedule(0)
+    async def over(self) -> None:
+        """The one that is set is over now; what it is for may have begun a moment before it."""
+        async with asyncio.timeout(30):
+            while not self._set or not self._ends():
+                await asyncio.sleep(0.01)
+
+    def _ends(self) -> bool:
+        try:
+            self._set[-1].reschedule(0)
+        except RuntimeError:  # not entered yet
+            return False
+        return True

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from tests.commands.conftest import Shop, alive, eventually, marked
+from tests.limits import Limits
 from zwarm_tui.commands import SessionStatus, StepStatus, load_command, processes
 from zwarm_tui.commands.errors import ArgumentError
 from zwarm_tui.core import events as e
@@ -150,13 +150,7 @@ async def test_working_directory_and_scripts(shop: Shop) -> None:
 
 async def test_a_timeout_ends_the_whole_process_tree(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is over once all of them run, however long that takes."""
-    limits: list[asyncio.Timeout] = []
-
-    def limit(_: float | None) -> asyncio.Timeout:
-        limits.append(asyncio.timeout(None))
-        return limits[-1]
-
-    monkeypatch.setattr(processes, "asyncio", SimpleNamespace(**{**vars(asyncio), "timeout": limit}))
+    limits = Limits(monkeypatch, processes, 0.7)
     run = await shop.make(
         """
         steps:
@@ -172,7 +166,7 @@ async def test_a_timeout_ends_the_whole_process_tree(shop: Shop, monkeypatch: py
     going = asyncio.create_task(run.execute())
     own = shop.project / "own"
     await eventually(lambda: own.exists() and own.read_text())
-    limits[0].reschedule(0)
+    await limits.over()
     result = await going
     assert result.error == "step 'slow' failed: not done within its timeout = 0.7 s"
     assert run.session.step_history[0].output == "begun\n"

@@ -159,7 +159,7 @@ async def test_a_gate_that_hangs_is_ended_with_all_it_started(
     run = AgentSessionRunner(sessions, config, gates=[gate]).run_session(work(folder, "@say Hm."))
     going = asyncio.create_task(run)
     await until((folder / "began").exists)
-    limits.over()
+    await limits.over()
     done = await going
     (evidence,) = logged(sessions, done.session_id, e.GateDone)
     assert evidence.error == "timed out: timeout = 1.5 s"  # type: ignore[attr-defined]
@@ -507,7 +507,7 @@ async def test_a_timeout_in_a_gate_leaves_the_session_resumable(
         run = AgentSessionRunner(sessions, config, gates=[gate]).run_session(work(folder, "@say x"))
         running = asyncio.create_task(run)
         await until((folder / "began").exists)
-        limits.over()
+        await limits.over()
         done = await running
     assert not done.success
     assert "timeout = 1.5 s" in (done.resolution or "")

@@ -115,7 +115,7 @@ async def test_a_timeout_ends_the_whole_group(
     command = f"echo begun; sleep {marker} & touch begun; sleep {marker}"
     running = asyncio.create_task(run_command(command, cwd=work, timeout=1.5, codex=binary()))
     await until((work / "begun").exists)
-    limits.over()
+    await limits.over()
     assert await running == {"exit_code": 124, "stdout": "begun\n", "stderr": "", "timed_out": True}
     await until(lambda: not processes(marker))
 
@@ -127,7 +127,7 @@ async def test_what_ignores_sigterm_is_killed(work: Path, monkeypatch: pytest.Mo
     command = f"trap '' TERM; touch begun; while true; do sleep {marker}; done"
     running = asyncio.create_task(run_command(command, cwd=work, timeout=1.5))
     await until((work / "begun").exists)
-    limits.over()
+    await limits.over()
     assert (await running)["timed_out"]
     await until(lambda: not processes(marker))
 
