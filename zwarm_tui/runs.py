@@ -178,13 +178,18 @@ class Runs:
         if self._sessions.reader.session(view.id, self._sessions.reader.path(self._sessions.branch)) is None:
             return await self._begin(again, _title(view.name, view.inputs))  # a program of old began it
         await self._left(view.id)
-        self._agent.ready[view.id] = again
+        ready = self._agent.ready
+        before, ready[view.id] = ready.get(view.id), again
         try:
             await self._sessions.send_message(
                 view.id, f"again: {', '.join(forget)}" if forget else "go on", origin="person"
             )
         except BaseException:
-            del self._agent.ready[view.id]
+            # Where it was taken up just before, that goes on.
+            if ready.get(view.id) is again:
+                del ready[view.id]
+                if before is not None:
+                    ready[view.id] = before
             raise
         return view.id
 

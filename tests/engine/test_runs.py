@@ -177,6 +177,20 @@ async def test_a_run_is_taken_up_again_as_soon_as_its_end_is_read(
     assert paid(engine) == ["plan", "draft", "draft"]
 
 
+async def test_of_two_that_take_a_run_up_again_one_is_refused_and_the_run_goes_on(engine: Engine) -> None:
+    run = (await engine.start_run("workflow", "flow.py", {"word": "tea"}))["run_id"]
+    await until(lambda: paid(engine) == ["plan", "draft"])
+    await engine.cancel_run(run)
+    await engine.sessions.wait(run, 60)
+    (engine.project / "go").touch()
+    both = (engine.resume_run(run), engine.resume_run(run))
+    first, second = await asyncio.gather(*both, return_exceptions=True)
+    assert not isinstance(first, BaseException)
+    assert isinstance(second, UsageError)
+    await engine.answer(await asked(engine, run), "green")
+    assert (await engine.sessions.wait(run, 60)).status is SessionStatus.COMPLETED
+
+
 async def test_from_a_stage_on_as_a_branch(engine: Engine) -> None:
     (engine.project / "go").touch()
     run = (await engine.start_run("workflow", "flow.py", {"word": "tea"}))["run_id"]
