@@ -99,7 +99,8 @@ async def test_host_codex_and_screen_are_killed_at_once(stage: Stage, server: Mo
         victims = [host, *app_servers(host.pid), app.process]
         assert len(victims) == 3
         watch.look()
-        await zwarm(stage, "check", done)  # its flag is off from now on
+        for seen in (done, "pilot"):  # their flags are off from now on, whatever the screen shows by now
+            await zwarm(stage, "check", seen)
         looks = [*LOOKS, f"check {done}", f"export {done}"]
         before = {look: await zwarm(stage, *look.split()) for look in looks}
         for victim in victims:
