@@ -21,8 +21,9 @@ _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Locks] = WeakKeyDictionary
 
 _TURN = 0.02
 """Seconds between two looks whether another process has let go."""
-_LEFT = 30.0
-"""Seconds that a git may go on writing which outlived the engine that had started it."""
+_LEFT = 10.0
+"""Seconds that a git may go on writing which outlived the engine that had started it: whoever
+waits for the next one's start gives that longer."""
 
 
 @dataclass(frozen=True, slots=True)
