@@ -143,6 +143,31 @@ def test_a_second_ctrl_c_leaves_the_cleanup_steps_out(shell: Shell, place: dict[
     assert (shell.worktrees(), marked(run["run"])) == (0, [])
 
 
+def test_a_second_ctrl_c_leaves_a_run_that_nobody_gets_begun(shell: Shell, place: dict[str, str]) -> None:
+    """A snapshot comes first, and this one does not end."""
+    git = shell.project / ".git"
+    slow = "touch .git/reached; until [ -e .git/go ]; do sleep 0.05; done; cat"
+    World(shell.project).git("config", "filter.slow.clean", slow)
+    (git / "info/attributes").write_text("late filter=slow\n")
+    (shell.project / "late").write_text("x")
+    shell.command("job", "steps: ['echo hi']")
+    going = shell.begin("run", "job", **place)
+    assert going.stderr is not None
+    until((git / "reached").exists)
+    going.send_signal(signal.SIGINT)
+    said = going.stderr.readline()
+    while "cancelled" not in said:
+        said = going.stderr.readline()
+        assert said, "it has ended"
+    going.send_signal(signal.SIGINT)
+    try:
+        until(lambda: "left before it was begun" in (going.stderr.readline() if going.stderr else ""))
+    finally:
+        (git / "go").touch()
+    going.communicate(timeout=40)
+    assert going.returncode == 130
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [

@@ -108,7 +108,8 @@ def _cancelled_by_keys(
     client: EngineClient,
 ) -> Iterator[tuple[asyncio.Future[str], list[asyncio.Task[None]]]]:
     """Ctrl-C (or SIGTERM) cancels the run, a second one harder; also one that comes while the
-    run is only being begun. (What is to be told its id, what was asked for so far.)"""
+    run is only being begun: a second one then leaves. (What is to be told its id, what was
+    asked for so far.)"""
     loop, asked = asyncio.get_running_loop(), list[asyncio.Task[None]]()
     run: asyncio.Future[str] = loop.create_future()
 
@@ -122,6 +123,9 @@ def _cancelled_by_keys(
             note(str(error))
 
     def interrupt() -> None:
+        if asked and not run.done():  # who would begin it is stuck, or at long work
+            note("left before it was begun; should it begin, `zwarm-tui ls` shows it")
+            raise KeyboardInterrupt
         note("cancelled: its cleanup runs" if not asked else "cancelled for good")
         asked.append(loop.create_task(cancel(bool(asked))))
 

@@ -34,7 +34,10 @@ async def wind_up(engine: Engine, server: HostServer) -> None:
         # What serves a run is begun again by the run.
         turns_left = [t for t in engine.sessions.running() if t.hold is None and t.origin != "workflow"]
         left = [[turn.session, turn.branch] for turn in turns_left]
-        _file(engine).write_text(json.dumps(left))
+        file = _file(engine)
+        whole = file.with_suffix(".new")  # half of it would be none of it
+        whole.write_text(json.dumps(left))
+        whole.replace(file)
 
 
 async def take_up(engine: Engine, progress: Callable[[], None]) -> None:
