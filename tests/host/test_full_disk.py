@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -153,16 +154,19 @@ async def as_anybody(test: str) -> None:
     if setpriv is None:
         pytest.skip("needs setpriv, to take root's rights away")
     argv = [setpriv, "--bounding-set=-dac_override,-dac_read_search", sys.executable, "-m", "pytest"]
-    child = await asyncio.create_subprocess_exec(
-        *argv,
-        "-q",
-        "-p",
-        "no:xdist",
-        test,
-        env={**os.environ, AS_ANYBODY: "1"},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await child.communicate()
+    # A folder of its own: else it ends by clearing up what whole runs before this one left.
+    with tempfile.TemporaryDirectory() as folder:
+        child = await asyncio.create_subprocess_exec(
+            *argv,
+            "-q",
+            "-p",
+            "no:xdist",
+            f"--basetemp={folder}/tests",
+            test,
+            env={**os.environ, AS_ANYBODY: "1"},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await child.communicate()
     assert child.returncode == 0, out.decode()
 
 
