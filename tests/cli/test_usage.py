@@ -15,9 +15,9 @@ import pytest
 from tests.cli.conftest import Answer
 from zwarm_tui import __version__
 from zwarm_tui.cli import app
-from zwarm_tui.cli.project import make_private
 from zwarm_tui.config.project import find_project
 from zwarm_tui.config.settings import Settings, load
+from zwarm_tui.store.log import private_folder
 
 Zwarm = Callable[..., Answer]
 
@@ -106,12 +106,13 @@ def test_a_worktree_of_the_person_is_a_project_of_its_own(project: Path) -> None
 
 
 def test_the_private_folder_is_private(tmp_path: Path) -> None:
-    state = make_private(tmp_path)
+    state = tmp_path / ".zwarm"
+    private_folder(state)
     assert state.stat().st_mode & 0o777 == 0o700
     assert (state / ".gitignore").read_text() == "*\n"
     state.chmod(0o755)
     (state / ".gitignore").write_text("mine\n")
-    make_private(tmp_path)
+    private_folder(state)
     assert state.stat().st_mode & 0o777 == 0o700
     assert (state / ".gitignore").read_text() == "mine\n"
 
@@ -129,7 +130,7 @@ def test_a_bug_leaves_a_report_and_no_traceback(
     file = Path(answer.err.rpartition(" ")[2].strip())
     assert "RuntimeError: impossible" in file.read_text()
     file.unlink()
-    make_private(project)
+    private_folder(project / ".zwarm")
     inside = Path(zwarm("ls").err.rpartition(" ")[2].strip())
     assert inside.parent == project / ".zwarm"
 

@@ -317,6 +317,7 @@ async def test_half_a_worktree_whose_repository_is_gone_stops_no_start(tmp_path:
     async with await Engine.open(tmp_path, SETTINGS) as engine:
         await engine.store.commit(e.Record(begun))
     async with await Engine.open(tmp_path, SETTINGS) as engine:
+        assert any(f"not taken away, the next start tries again: {begun.path}" in p for p in engine.problems)
         await agent(engine, "@say one")
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from zwarm_tui.cli.call import Call, verb
-from zwarm_tui.cli.project import make_private
-from zwarm_tui.config.paths import project_config
+from zwarm_tui.config.paths import project_config, state_dir
 from zwarm_tui.core.errors import UsageError
 
 
@@ -17,8 +16,9 @@ def init(call: Call) -> None:
     Every setting is in it, as a comment that says what it does and its default.
     """
     from zwarm_tui.config.settings import TEMPLATE
+    from zwarm_tui.store.log import private_folder
 
-    make_private(call.project)
+    private_folder(state_dir(call.project))
     file = project_config(call.project)
     try:
         with file.open("x", encoding="utf-8") as new:

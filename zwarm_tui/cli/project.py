@@ -1,10 +1,9 @@
-"""The project that a verb was given, and a project's private folder."""
+"""The project that a verb was given."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from zwarm_tui.config.paths import state_dir
 from zwarm_tui.core.errors import UsageError
 
 
@@ -13,14 +12,3 @@ def given_project(folder: Path) -> Path:
     if not folder.is_dir():
         raise UsageError(f"--project {folder}: no such folder")
     return folder.resolve()
-
-
-def make_private(project: Path) -> Path:
-    """Make `.zwarm/`: for its owner only, and ignored by git. Returns it."""
-    state = state_dir(project)
-    state.mkdir(mode=0o700, exist_ok=True)
-    state.chmod(0o700)
-    ignore = state / ".gitignore"
-    if not ignore.exists() or not ignore.stat().st_size:  # who began to write it was killed
-        ignore.write_text("*\n", encoding="utf-8")
-    return state

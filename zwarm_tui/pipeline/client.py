@@ -43,9 +43,8 @@ class SessionClient:
         made = None
         while made is None:
             if session_id is not None:
-                await self._sessions.wait(
-                    session_id
-                )  # its person may speak with it just now: they come first
+                # Its person may speak with it just now: they come first.
+                await self._sessions.wait(session_id)
             self._since = self._sessions.reader.last_seq()
             # Shielded: a session that was just made must be known before it can be interrupted.
             self._opening = asyncio.ensure_future(self._open(prompt, session_id))

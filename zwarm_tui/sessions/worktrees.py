@@ -8,7 +8,6 @@ What is made is written down first (`WorktreeBegun`), and used only once it is w
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import re
 from collections import defaultdict
@@ -100,15 +99,19 @@ class Worktrees:
         await self._write(e.WorktreeGone(str(path), why), branch=branch)
 
     async def recover(self) -> list[str]:
-        """Take away what a dead engine left half made. The paths. What can't be now (its git
-        does not end, its repository is gone) is left to the next start."""
-        gone = []
+        """Take away what a dead engine left half made. A sentence on each; what can't be taken
+        away now (its git does not end, its repository is gone) is left to the next start."""
+        told = []
         for one in [w for w in self._reader.places().worktrees if w.state == "begun"]:
-            with contextlib.suppress(GitError, UsageError):
+            half = "a worktree that was not made to its end was"
+            try:
                 await left_alone(await self.repo(Path(one.checkout)))
                 await self.take_back(Path(one.path), one.branch, "it was not made to its end")
-                gone.append(one.path)
-        return gone
+            except (GitError, UsageError) as error:
+                told.append(f"{half} not taken away, the next start tries again: {one.path} ({error})")
+            else:
+                told.append(f"{half} taken away: {one.path}")
+        return told
 
     # -- before a turn --------------------------------------------------------------------
 

@@ -72,7 +72,7 @@ class Store:
         """
         notices = []
         try:
-            _private_folder(path.parent)
+            private_folder(path.parent)
             try:
                 connection = _open(path)
             except sqlite3.DatabaseError as error:
@@ -351,7 +351,7 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _private_folder(folder: Path) -> None:
+def private_folder(folder: Path) -> None:
     """Make the folder, for its owner only, and ignored by git from the first file on."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o077:

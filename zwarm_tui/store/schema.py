@@ -128,11 +128,12 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
 
 
 def use_wal(connection: sqlite3.Connection) -> None:
-    """Let readers and a writer work at once; after `prepare`, for readers then see
-    the file as it is. Two processes that make one file at the same time both
-    read it and both want it alone: SQLite tells one of them at once that it is locked,
-    whatever the timeout, lest they wait for each other. By then its own read is over, so
-    that asking again is safe."""
+    """Let readers and a writer work at once. It makes an empty file one that isn't, so the
+    tables come first (`prepare`): a file without them is no log, to who reads it meanwhile.
+
+    Two processes that make one file at the same time both read it and both want it alone:
+    SQLite tells one of them at once that it is locked, whatever the timeout, lest they wait
+    for each other. By then its own read is over, so that asking again is safe."""
     until = time.monotonic() + _PATIENCE
     while True:
         try:

@@ -151,9 +151,8 @@ class Timeline:
 
     async def recover(self) -> list[str]:
         """Finish or take back what a dead engine left half done. What was done about it."""
-        gone = await self._sessions.worktrees.recover()
-        put_back = await self.checkout.recover()
-        return put_back + [f"a worktree that was not made to its end was taken away: {path}" for path in gone]
+        told = await self._sessions.worktrees.recover()
+        return [*await self.checkout.recover(), *told]
 
     # -- travelling -----------------------------------------------------------------
 
